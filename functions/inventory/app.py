@@ -1,0 +1,23 @@
+"""Inventory on AWS."""
+
+import os
+from functools import partial
+from typing import Any
+
+import boto3
+
+from inventory.reactions import release, reserve
+from inventory.stock import DynamoStockLedger
+from saga.bus import EventBridgeBus
+from saga.service import Service
+
+ledger = DynamoStockLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], os.environ["STOCK_TABLE_NAME"])
+service = Service(
+    reactions=[partial(reserve, available=ledger.available), release],
+    ledger=ledger,
+    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+)
+
+
+def handler(envelope: dict[str, Any], _context: object) -> None:
+    service.hear(envelope)

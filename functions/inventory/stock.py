@@ -1,0 +1,72 @@
+"""The stock: units available by product, moved in one transaction with the reservation that moves them."""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from inventory.reactions import Reservation
+from saga.ledger import Conflict, DynamoLedger, Entry, MemoryLedger, conflict, get, marshal
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def given_back(entry: Entry[Reservation], before: Entry[Reservation] | None) -> int:
+    """Units of the entry's product that return to the stock; negative where they are taken."""
+    return (before.state.held if before else 0) - entry.state.held
+
+
+class DynamoStockLedger(DynamoLedger[Reservation]):
+    """The stock is a table of its own, keyed by productId, so that listing it reads no reservation."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, stock_table: str) -> None:
+        super().__init__(client, table, Reservation)
+        self.stock_table = stock_table
+
+    def available(self, product_id: str) -> int | None:
+        item = get(self.client, self.stock_table, productId=product_id)
+        return int(item["available"]) if item else None
+
+    def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
+        units = given_back(entry, before)
+        if not units:
+            return super().record(entry, before)
+        writes: Any = [
+            {"Put": self.put(entry, before)},
+            {"Update": self._move(entry.state.product_id, units)},
+        ]
+        try:
+            self.client.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            raise conflict(error) from error
+
+    def _move(self, product_id: str | None, units: int) -> dict[str, Any]:
+        """Giving back never fails; taking needs the units to be there."""
+        move = {
+            "TableName": self.stock_table,
+            "Key": marshal({"productId": product_id}),
+            "UpdateExpression": "ADD available :units",
+            "ExpressionAttributeValues": marshal({":units": units}),
+        }
+        if units < 0:
+            move["ConditionExpression"] = "available >= :taken"
+            move["ExpressionAttributeValues"] |= marshal({":taken": -units})
+        return move
+
+
+class MemoryStockLedger(MemoryLedger[Reservation]):
+    def __init__(self, stock: dict[str, int]) -> None:
+        super().__init__()
+        self.stock = stock
+
+    def available(self, product_id: str) -> int | None:
+        return self.stock.get(product_id)
+
+    def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
+        product_id, units = str(entry.state.product_id), given_back(entry, before)
+        with self.lock:
+            if units < 0 and self.stock.get(product_id, 0) < -units:
+                raise Conflict
+            super().record(entry, before)
+            if units:
+                self.stock[product_id] = self.stock.get(product_id, 0) + units

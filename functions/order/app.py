@@ -1,0 +1,22 @@
+"""Order on AWS: the events it hears. Its other doors are http.py and watchdog.py."""
+
+import os
+from typing import Any
+
+import boto3
+
+from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
+from saga.bus import EventBridgeBus
+from saga.ledger import DynamoLedger
+from saga.service import Service
+
+service = Service(
+    reactions=[place, complete, fail, settle_payment, settle_stock],
+    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Order),
+    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+    milestones={"PENDING": "SagasStarted", "COMPLETED": "SagasCompleted", "FAILED": "SagasFailed"},
+)
+
+
+def handler(envelope: dict[str, Any], _context: object) -> None:
+    service.hear(envelope)

@@ -1,0 +1,140 @@
+"""Order's public door: POST /orders places an order, GET /orders/{orderId} says how it fares."""
+
+import base64
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from msgspec import Struct
+
+from order.app import service
+from saga.events import (
+    Amount,
+    Metadata,
+    OrderCreated,
+    ProductId,
+    Quantity,
+    Refused,
+    Timestamp,
+    parse,
+    to_json,
+)
+from saga.observe import count, logger
+from saga.service import fact
+
+BODY_BYTES_MAX = 64 * 1024
+_ORDER_OF_KEY = UUID("6a5f1c9e-7f5b-4f0e-9a57-6f1f6c1f1d52")  # UUIDv5 namespace of Idempotency-Key headers
+
+app = APIGatewayRestResolver()
+
+
+class PlaceOrder(Struct, frozen=True, rename="camel"):
+    product_id: ProductId
+    quantity: Quantity
+    amount: Amount
+
+
+class HttpError(Exception):
+    """A request that changes nothing; the answer names each of its problems."""
+
+    def __init__(self, status: HTTPStatus, *problems: str) -> None:
+        super().__init__(status, problems)
+        self.status, self.problems = status, problems
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+@app.post("/orders")
+def post_order() -> Response[str]:
+    """Records the order before telling OrderCreated: what is recorded, the watchdog sees.
+
+    A repeated Idempotency-Key finds the order it placed, and tells again only while it is open.
+    """
+    order_id, wanted, now = new_order_id(), wanted_order(), Timestamp.now()
+    event = OrderCreated(order_id, wanted.product_id, wanted.quantity, wanted.amount, timestamp=now)
+    entry = service.learn(event, now).entry
+    order = entry.state
+    if (order.product_id, order.quantity, order.amount) != (
+        wanted.product_id,
+        wanted.quantity,
+        wanted.amount,
+    ):
+        raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")
+    if order.open_shard is not None:
+        service.bus.tell([fact(entry, OrderCreated.__name__, Metadata())])
+    told = OrderCreated.__name__ if order.open_shard is not None else "nothing"
+    logger.info("placed", extra={"orderId": str(order_id), "decided": order.status, "told": told})
+    answer = {"orderId": order_id, "status": order.status}
+    return json_response(HTTPStatus.ACCEPTED, answer, Location=f"orders/{order_id}")
+
+
+@app.get("/orders/<order_id>")
+def get_order(order_id: str) -> Response[str]:
+    try:
+        entry = service.ledger.recall(UUID(order_id))
+    except ValueError:
+        entry = None
+    if entry is None:
+        raise HttpError(HTTPStatus.NOT_FOUND, "orderId: no such order")
+    order = entry.state
+    return json_response(
+        HTTPStatus.OK,
+        {
+            "orderId": entry.order_id,
+            "status": order.status,
+            "productId": order.product_id,
+            "quantity": order.quantity,
+            "amount": order.amount,
+            "openedAt": entry.opened_at,
+            "settled": {"payment": order.payment_settled, "stock": order.stock_settled},
+            "reason": order.reason,
+        },
+    )
+
+
+@app.exception_handler(HttpError)  # type: ignore[untyped-decorator]  # untyped in powertools
+def refuse(error: HttpError) -> Response[str]:
+    count("Refusals")
+    logger.warning("refused", extra={"status": error.status, "problems": error.problems})
+    return json_response(error.status, {"message": error.status.phrase, "problems": error.problems})
+
+
+def new_order_id() -> UUID:
+    """Random, or made from the Idempotency-Key header, which belongs to the calling AWS account."""
+    key = app.current_event.headers.get("Idempotency-Key")
+    if key is None:
+        return uuid4()
+    if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, "Idempotency-Key: expected 1 to 255 printable ASCII characters"
+        )
+    return uuid5(_ORDER_OF_KEY, f"{app.current_event.request_context.account_id}:{key}")
+
+
+def wanted_order() -> PlaceOrder:
+    content_type = app.current_event.headers.get("Content-Type") or ""
+    if content_type.split(";")[0].strip().lower() != "application/json":
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected application/json")
+    try:
+        return parse(json.loads(body()), PlaceOrder)
+    except Refused as refused:
+        raise HttpError(HTTPStatus.BAD_REQUEST, *refused.problems) from None
+    except (ValueError, RecursionError):
+        raise HttpError(HTTPStatus.BAD_REQUEST, "body: not valid JSON") from None
+
+
+def body() -> bytes:
+    text = app.current_event.body or ""
+    raw = base64.b64decode(text) if app.current_event.is_base64_encoded else text.encode()
+    if len(raw) > BODY_BYTES_MAX:
+        raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: over {BODY_BYTES_MAX} bytes")
+    return raw
+
+
+def json_response(status: HTTPStatus, content: dict[str, Any], **headers: str) -> Response[str]:
+    return Response(status, "application/json", to_json(content).decode(), headers)

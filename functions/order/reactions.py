@@ -1,0 +1,84 @@
+"""Order owns an order's status. It hears how the other services fared, and closes the order."""
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from saga.events import (
+    Amount,
+    Event,
+    OrderCreated,
+    OrderFailed,
+    PaymentCancel,
+    PaymentFail,
+    ShipmentFail,
+    ShipmentOK,
+    StockFailed,
+    StockRelease,
+)
+from saga.ledger import State
+
+OPEN_SHARDS = 4
+
+
+class Order(State, frozen=True):
+    """`open_shard` is set while the order is open: the watchdog's index of open orders goes by it.
+
+    Product, quantity and amount are unknown if another event was heard before OrderCreated.
+    """
+
+    status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"] = "PENDING"
+    open_shard: int | None = None
+    product_id: str | None = None
+    quantity: int | None = None
+    amount: Amount | None = None
+    payment_settled: bool = False
+    stock_settled: bool = False
+    reason: str | None = None
+
+
+def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
+    """Opens the order, or fills in the details of one that was heard of before."""
+    details = {"product_id": event.product_id, "quantity": event.quantity, "amount": event.amount}
+    return replace(order or opened(event), **details), None
+
+
+def complete(event: ShipmentOK, order: Order | None) -> tuple[Order, None]:
+    order = order or opened(event)
+    if order.open_shard is None:
+        return order, None
+    return replace(order, status="COMPLETED", open_shard=None), None
+
+
+def fail(event: ShipmentFail, order: Order | None) -> tuple[Order, None]:
+    """Waits for payment and inventory, which hear it too, to give back what they took."""
+    order, _ = settle(event, order)
+    return order, None
+
+
+def settle_payment(
+    event: PaymentFail | PaymentCancel, order: Order | None
+) -> tuple[Order, type[OrderFailed] | None]:
+    return settle(event, order, payment_settled=True)
+
+
+def settle_stock(
+    event: StockFailed | StockRelease, order: Order | None
+) -> tuple[Order, type[OrderFailed] | None]:
+    return settle(event, order, stock_settled=True)
+
+
+def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, type[OrderFailed] | None]:
+    """Fails the order once payment and stock are settled: nothing is charged or reserved any more."""
+    order = order or opened(event)
+    if order.open_shard is None:
+        return order, None
+    reason = order.reason or getattr(event, "reason", None)  # the first one heard stays
+    order = replace(order, status="FAILING", reason=reason, **settled)
+    if not (order.payment_settled and order.stock_settled):
+        return order, None
+    return replace(order, status="FAILED", open_shard=None, reason=reason or "a step failed"), OrderFailed
+
+
+def opened(event: Event) -> Order:
+    return Order(open_shard=event.order_id.int % OPEN_SHARDS)

@@ -1,0 +1,73 @@
+"""The watchdog: tells OrderExpired for every order that stays open past its deadline. It writes nothing.
+
+It asks at ages of 1, 2, 4, ... deadlines until the order is closed; shipping answers each time.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+
+from order.reactions import OPEN_SHARDS
+from saga.bus import ENTRIES_MAX, EventBridgeBus
+from saga.events import Metadata, OrderExpired, Timestamp
+from saga.observe import count, logger
+
+PERIOD = timedelta(minutes=1)  # between two runs; windows are two periods long, so that a run may be missed
+OLDEST_ASKED = timedelta(days=14)  # older ones are for the alarm on the oldest open order
+
+dynamodb = boto3.client("dynamodb")
+bus = EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"])
+deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
+
+
+def handler(_event: object, _context: object) -> None:
+    now = datetime.now(UTC)
+    late = {order: None for window in windows(now, deadline) for order in open_orders(*window)}
+    for batch in itertools.batched(late, ENTRIES_MAX, strict=False):
+        facts = [expired(order_id, opened_at) for order_id, opened_at in batch]
+        bus.tell(facts)
+        for fact in facts:
+            logger.info("expired", extra={"orderId": str(fact.order_id), "told": fact.name})
+    count("SagasExpired", len(late))
+    oldest = min((opened_at for _, opened_at in open_orders(limit=1)), default=Timestamp.of(now))
+    count("OldestOpenSeconds", (now - datetime.fromisoformat(oldest)).total_seconds(), MetricUnit.Seconds)
+
+
+def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Timestamp]]:
+    """From and to which `openedAt` an order has just come to an age of 1, 2, 4, ... deadlines."""
+    age = deadline
+    while age <= OLDEST_ASKED:
+        yield Timestamp.of(now - age - 2 * PERIOD), Timestamp.of(now - age)
+        age *= 2
+
+
+def open_orders(
+    since: str = "0", until: str = "9", limit: int | None = None
+) -> Iterator[tuple[UUID, Timestamp]]:
+    """Ids of the orders open now and when they were opened, oldest first in each shard of the index."""
+    pages = dynamodb.get_paginator("query")
+    for shard in range(OPEN_SHARDS):
+        for page in pages.paginate(
+            TableName=os.environ["TABLE_NAME"],
+            IndexName="open",
+            KeyConditionExpression="openShard = :shard AND openedAt BETWEEN :since AND :until",
+            ExpressionAttributeValues={
+                ":shard": {"N": str(shard)},
+                ":since": {"S": since},
+                ":until": {"S": until},
+            },
+            PaginationConfig={"PageSize": 100, "MaxItems": limit or 1_000_000},
+        ):
+            for item in page["Items"]:
+                yield UUID(item["orderId"]["S"]), Timestamp(item["openedAt"]["S"])
+
+
+def expired(order_id: UUID, opened_at: Timestamp) -> OrderExpired:
+    """The fact is decided by the deadline, not by the run that tells it: telling it again says the same."""
+    due = datetime.fromisoformat(opened_at) + deadline
+    return OrderExpired(order_id=order_id, timestamp=Timestamp.of(due), metadata=Metadata())

@@ -1,0 +1,23 @@
+"""Payment on AWS."""
+
+import os
+from functools import partial
+from typing import Any
+
+import boto3
+
+from payment.reactions import Payment, cancel, charge
+from saga.bus import EventBridgeBus
+from saga.events import Amount
+from saga.ledger import DynamoLedger
+from saga.service import Service
+
+service = Service(
+    reactions=[partial(charge, limit=Amount(os.environ["PAYMENT_LIMIT"])), cancel],
+    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Payment),
+    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+)
+
+
+def handler(envelope: dict[str, Any], _context: object) -> None:
+    service.hear(envelope)

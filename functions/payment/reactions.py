@@ -1,0 +1,55 @@
+"""Payment owns what an order is charged. It hears of new orders, and of what failed after."""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec.structs import replace
+
+from saga.events import (
+    Amount,
+    AmountOrZero,
+    OrderCreated,
+    PaymentCancel,
+    PaymentFail,
+    PaymentOK,
+    ShipmentFail,
+    StockFailed,
+)
+from saga.ledger import State
+
+
+class Payment(State, frozen=True):
+    """`amount` is what the order was charged or declined; none was asked for if it was cancelled first."""
+
+    status: Literal["CHARGED", "DECLINED", "CANCELLED"]
+    amount: Amount | None = None
+    reason: str | None = None
+
+    @property
+    def refunded(self) -> AmountOrZero:
+        return AmountOrZero(self.amount or 0 if self.status == "CANCELLED" else 0)
+
+
+def charge(
+    event: OrderCreated, payment: Payment | None, limit: Decimal
+) -> tuple[Payment, type[PaymentOK | PaymentFail | PaymentCancel]]:
+    """Charges the order, unless it was cancelled before: then it is never charged."""
+    if payment:
+        return payment, PaymentCancel
+    if reason := decline(event.amount, limit):
+        return Payment(status="DECLINED", amount=event.amount, reason=reason), PaymentFail
+    return Payment(status="CHARGED", amount=event.amount), PaymentOK
+
+
+def cancel(event: StockFailed | ShipmentFail, payment: Payment | None) -> tuple[Payment, type[PaymentCancel]]:
+    """Gives back what was charged; an order not heard of yet is noted, so that it never will be."""
+    if payment is None:
+        return Payment(status="CANCELLED"), PaymentCancel
+    if payment.status == "CHARGED":
+        return replace(payment, status="CANCELLED"), PaymentCancel
+    return payment, PaymentCancel
+
+
+def decline(amount: Decimal, limit: Decimal) -> str | None:
+    """Why the payment is declined. A stand-in: a real provider is asked to authorise, and captures later."""
+    return f"amount {amount} is over the limit of {limit}" if amount > limit else None

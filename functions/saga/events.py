@@ -1,0 +1,218 @@
+"""Every event of the saga: its fields, their limits, and the one service that tells it.
+
+An event is a fact in the past tense. Its class name is its `detail-type` on the bus, its `source` the
+service that tells it, and its fields are the `detail`, camelCase on the wire.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+HOPS_MAX = 16
+
+
+class Refused(ValueError):
+    """Input that no retry can mend; `problems` names everything that is wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Amount(Decimal):
+    """Money in the order's currency: 0.01 to 9,999,999,999.99 with at most two decimals.
+
+    The Lambda runtime has parsed the JSON number to int or float before we see it. Twelve digits survive
+    a float's shortest repr, so reading that back is exact.
+    """
+
+    minimum: ClassVar = Decimal("0.01")
+    maximum: ClassVar = Decimal("9999999999.99")
+
+    @classmethod
+    def parse(cls, number: object) -> Self:
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+            raise ValueError(f"expected a number, got {type(number).__name__}")
+        amount = cls(number if isinstance(number, Decimal) else repr(number))
+        if not amount.is_finite() or not cls.minimum <= amount <= cls.maximum:
+            raise ValueError(f"expected a number from {cls.minimum} to {cls.maximum}")
+        if amount != round(amount, 2):
+            raise ValueError("expected at most 2 decimals")
+        return cls(int(amount) if amount % 1 == 0 else amount.normalize())
+
+
+class AmountOrZero(Amount):
+    """An amount given back: 0 where nothing had been charged."""
+
+    minimum: ClassVar = Decimal(0)
+
+
+class Timestamp(str):
+    """When a fact was decided: ISO 8601, UTC, in milliseconds. Sorts as text."""
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        try:
+            moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is caught below
+            if moment.tzinfo:
+                return cls.of(moment)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise ValueError("expected an ISO 8601 time with its offset, as 2026-01-31T12:00:00.000Z")
+
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        return cls(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls.of(datetime.now(UTC))
+
+
+type ProductId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+type Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+type QuantityOrZero = Annotated[int, Meta(ge=0, le=10_000)]
+type Reason = Annotated[str, Meta(max_length=100)]
+
+
+class Metadata(Struct, frozen=True, rename="camel"):
+    """What led to an event: the EventBridge id of its cause, and how many events came before it.
+
+    `hops` is the guard against a loop at run time: an event past the limit is refused.
+    """
+
+    causation_id: Annotated[str, Meta(max_length=128)] | None = None
+    hops: Annotated[int, Meta(ge=0, le=HOPS_MAX)] = 0
+
+
+class _Stamp(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    timestamp: Timestamp
+    metadata: Metadata | None = None
+
+
+class Event(_Stamp, frozen=True, rename="camel", tag_field="eventType", tag=True):
+    """A fact about one order. It happens at most once per order: (orderId, detail-type) is its identity."""
+
+    source: ClassVar[str]
+    order_id: UUID
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+
+class OrderCreated(Event, frozen=True):
+    source = "saga.order"
+    product_id: ProductId
+    quantity: Quantity
+    amount: Amount
+
+
+class OrderFailed(Event, frozen=True):
+    source = "saga.order"
+    reason: Reason
+
+
+class OrderExpired(Event, frozen=True):
+    """The order stayed open past its deadline; shipping decides what becomes of it."""
+
+    source = "saga.order"
+
+
+class PaymentOK(Event, frozen=True):
+    source = "saga.payment"
+    amount: Amount
+
+
+class PaymentFail(Event, frozen=True):
+    source = "saga.payment"
+    amount: Amount
+    reason: Reason
+
+
+class PaymentCancel(Event, frozen=True):
+    source = "saga.payment"
+    refunded: AmountOrZero = field(name="amount")
+
+
+class StockReserved(Event, frozen=True):
+    source = "saga.inventory"
+    product_id: ProductId
+    quantity: Quantity
+
+
+class StockFailed(Event, frozen=True):
+    source = "saga.inventory"
+    product_id: ProductId
+    quantity: Quantity
+    reason: Reason
+
+
+class StockRelease(Event, frozen=True):
+    source = "saga.inventory"
+    released_product_id: ProductId | None = field(name="productId")
+    released_quantity: QuantityOrZero = field(name="quantity")
+
+
+class ShipmentOK(Event, frozen=True):
+    source = "saga.shipping"
+
+
+class ShipmentFail(Event, frozen=True):
+    source = "saga.shipping"
+    reason: Reason
+
+
+EVENTS = {event.__name__: event for event in Event.__subclasses__()}
+
+
+def parse[T: Struct](raw: object, into: type[T]) -> T:
+    """Reads parsed JSON; unknown fields pass. Raises Refused with every problem named, not just the first."""
+    if not isinstance(raw, dict):
+        raise Refused([f"expected an object, got {type(raw).__name__}"])
+    tag = into.__struct_config__.tag
+    problems = [f"eventType: expected {tag!r}"] if tag not in (None, raw.get("eventType")) else []
+    values = {}
+    for known in msgspec.structs.fields(into):
+        try:
+            if known.encode_name in raw:
+                values[known.name] = from_builtins(raw[known.encode_name], known.type)
+            elif known.required:
+                problems.append(f"{known.encode_name}: missing")
+        except msgspec.ValidationError as error:
+            problems.append(f"{known.encode_name}: {error}")
+    if problems:
+        raise Refused(problems)
+    return into(**values)
+
+
+def from_builtins(value: Any, into: Any) -> Any:
+    """JSON and DynamoDB have one kind of number: 2.0 is the whole number 2, at the top and one level down."""
+    if isinstance(value, dict):
+        value = {name: _whole(inner) for name, inner in value.items()}
+    return msgspec.convert(_whole(value), into, dec_hook=lambda kind, raw: kind.parse(raw))
+
+
+def to_builtins(struct: Struct) -> Any:
+    """The struct as DynamoDB takes it: an amount is a Decimal."""
+    return msgspec.to_builtins(struct, enc_hook=_plain, builtin_types=(Decimal,))
+
+
+def to_json(content: object) -> bytes:
+    """A struct, or what holds them, as it goes on the wire: an amount is a number."""
+    return _ENCODER.encode(content)
+
+
+def _whole(number: Any) -> Any:
+    return int(number) if type(number) in (float, Decimal) and number % 1 == 0 else number
+
+
+def _plain(value: object) -> object:
+    return Decimal(value) if isinstance(value, Amount) else str(value)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")

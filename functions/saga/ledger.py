@@ -1,0 +1,116 @@
+"""The ledger: one entry per order in a service's own table, replaced in one conditional write."""
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+from msgspec import Struct
+
+from saga.events import Timestamp, from_builtins, to_builtins
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a service knows of one order. A fact that it tells takes its fields from here, by name."""
+
+    status: str
+
+
+class Heard(Struct, frozen=True, array_like=True):
+    """An event that was heard: a fingerprint of its detail, and the name of the fact told for it."""
+
+    fingerprint: str
+    told: str | None
+
+
+class Entry[S: State](Struct, frozen=True, rename="camel"):
+    """A state and how it came about: the events heard, and when each fact told was decided, by name.
+
+    `opened_at` is the service's own clock when it first recorded the order.
+    """
+
+    order_id: UUID
+    version: int
+    opened_at: Timestamp
+    state: S
+    heard: dict[str, Heard]
+    told: dict[str, Timestamp]
+
+
+class Conflict(Exception):
+    """Another write came first: recall, and decide again."""
+
+
+class Ledger[S: State](Protocol):
+    """`record` replaces the entry before, or writes nothing and raises Conflict."""
+
+    def recall(self, order_id: UUID) -> Entry[S] | None: ...
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None: ...
+
+
+class MemoryLedger[S: State]:
+    def __init__(self) -> None:
+        self.entries: dict[UUID, Entry[S]] = {}
+        self.lock = threading.RLock()
+
+    def recall(self, order_id: UUID) -> Entry[S] | None:
+        return self.entries.get(order_id)
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        with self.lock:
+            current = self.entries.get(entry.order_id)
+            if (current and current.version) != (before and before.version):
+                raise Conflict
+            self.entries[entry.order_id] = entry
+
+
+class DynamoLedger[S: State]:
+    """Entries in a table keyed by orderId. What DynamoDB refuses for another reason is a ClientError."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, state: type[S]) -> None:
+        self.client, self.table = client, table
+        self._entry: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
+
+    def recall(self, order_id: UUID) -> Entry[S] | None:
+        item = get(self.client, self.table, orderId=str(order_id))
+        entry: Entry[S] | None = from_builtins(item | {"state": item}, self._entry) if item else None
+        return entry
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        try:
+            self.client.put_item(**self.put(entry, before))
+        except ClientError as error:
+            raise conflict(error) from error
+
+    def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
+        """PutItem's arguments: a State is laid flat into the item, beside the entry's own fields."""
+        fields = to_builtins(entry)
+        put = {"TableName": self.table, "Item": marshal(fields | fields.pop("state"))}
+        if before is None:
+            return put | {"ConditionExpression": "attribute_not_exists(orderId)"}
+        condition = {"ConditionExpression": "version = :before"}
+        return put | condition | {"ExpressionAttributeValues": marshal({":before": before.version})}
+
+
+def get(client: "DynamoDBClient", table: str, **key: str) -> dict[str, Any] | None:
+    """One item by its key, strongly consistent; numbers are Decimal."""
+    item = client.get_item(TableName=table, Key=marshal(key), ConsistentRead=True).get("Item")
+    return item and {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+def marshal(fields: dict[str, Any]) -> Any:
+    return {name: TypeSerializer().serialize(value) for name, value in fields.items()}
+
+
+def conflict(error: ClientError) -> Conflict | ClientError:
+    """Conflict if DynamoDB refused a write because another came first, the error itself otherwise."""
+    reasons: Any = error.response.get("CancellationReasons", ())
+    codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
+    return Conflict() if codes & _RACES else error

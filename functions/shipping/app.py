@@ -1,0 +1,22 @@
+"""Shipping on AWS."""
+
+import os
+from functools import partial
+from typing import Any
+
+import boto3
+
+from saga.bus import EventBridgeBus
+from saga.ledger import DynamoLedger
+from saga.service import Service
+from shipping.reactions import Shipment, expire, ship
+
+service = Service(
+    reactions=[partial(ship, capacity=int(os.environ["SHIPPING_CAPACITY"])), expire],
+    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Shipment),
+    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+)
+
+
+def handler(envelope: dict[str, Any], _context: object) -> None:
+    service.hear(envelope)

@@ -1,0 +1,55 @@
+"""Shipping is the pivot: it alone decides if an order ships, once it is both paid and reserved."""
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from saga.events import OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from saga.ledger import State
+
+
+class Shipment(State, frozen=True):
+    """Waits for both: `quantity` is None until the stock is reserved."""
+
+    status: Literal["WAITING", "SHIPPED", "FAILED"] = "WAITING"
+    paid: bool = False
+    quantity: int | None = None
+    reason: str | None = None
+
+
+def ship(
+    event: PaymentOK | StockReserved, shipment: Shipment | None, capacity: int
+) -> tuple[Shipment, type[ShipmentOK | ShipmentFail] | None]:
+    """Decides once the order is both paid and reserved, whichever comes first."""
+    shipment = shipment or Shipment()
+    if shipment.status != "WAITING":
+        return shipment, decided(shipment)
+    match event:
+        case PaymentOK():
+            shipment = replace(shipment, paid=True)
+        case StockReserved():
+            shipment = replace(shipment, quantity=event.quantity)
+    if not shipment.paid or shipment.quantity is None:
+        return shipment, None
+    if reason := refuse(shipment.quantity, capacity):
+        return replace(shipment, status="FAILED", reason=reason), ShipmentFail
+    return replace(shipment, status="SHIPPED"), ShipmentOK
+
+
+def expire(
+    event: OrderExpired, shipment: Shipment | None
+) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
+    """An order that took too long does not ship, unless it already has."""
+    shipment = shipment or Shipment()
+    if shipment.status == "WAITING":
+        shipment = replace(shipment, status="FAILED", reason="the order expired")
+    return shipment, decided(shipment)
+
+
+def decided(shipment: Shipment) -> type[ShipmentOK | ShipmentFail]:
+    return ShipmentOK if shipment.status == "SHIPPED" else ShipmentFail
+
+
+def refuse(quantity: int, capacity: int) -> str | None:
+    """Why the shipment is refused. A stand-in: a real carrier is asked here, and ships later."""
+    return f"quantity {quantity} is over the capacity of {capacity}" if quantity > capacity else None
