@@ -70,8 +70,8 @@ def summary(entry: dict[str, Any]) -> dict[str, Any]:
     shard = zlib.crc32(order_id.encode()) % DAY_SHARDS
     return {
         "Key": {"orderId": entry["orderId"], "sort": {"S": SUMMARY}},
-        "UpdateExpression": "SET #event = if_not_exists(#event, :at), dayShard = if_not_exists(dayShard, :day),"
-        " openedAt = if_not_exists(openedAt, :at), expiresAt = :expires",
+        "UpdateExpression": "SET expiresAt = :expires, #event = if_not_exists(#event, :at),"
+        " openedAt = if_not_exists(openedAt, :at), dayShard = if_not_exists(dayShard, :day)",
         "ExpressionAttributeNames": {"#event": entry["detailType"]["S"]},
         "ExpressionAttributeValues": {
             ":at": entry["toldAt"],

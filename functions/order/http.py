@@ -110,9 +110,7 @@ def new_order_id() -> UUID:
     if key is None:
         return uuid4()
     if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST, "Idempotency-Key: expected 1 to 255 printable ASCII characters"
-        )
+        raise HttpError(HTTPStatus.BAD_REQUEST, "Idempotency-Key: expected 1 to 255 printable ASCII characters")
     return uuid5(_ORDER_OF_KEY, f"{app.current_event.request_context.account_id}:{key}")
 
 

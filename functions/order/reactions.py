@@ -56,15 +56,11 @@ def fail(event: ShipmentFail, order: Order | None) -> tuple[Order, None]:
     return order, None
 
 
-def settle_payment(
-    event: PaymentFail | PaymentCancel, order: Order | None
-) -> tuple[Order, type[OrderFailed] | None]:
+def settle_payment(event: PaymentFail | PaymentCancel, order: Order | None) -> tuple[Order, type[OrderFailed] | None]:
     return settle(event, order, payment_settled=True)
 
 
-def settle_stock(
-    event: StockFailed | StockRelease, order: Order | None
-) -> tuple[Order, type[OrderFailed] | None]:
+def settle_stock(event: StockFailed | StockRelease, order: Order | None) -> tuple[Order, type[OrderFailed] | None]:
     return settle(event, order, stock_settled=True)
 
 

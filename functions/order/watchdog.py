@@ -46,9 +46,7 @@ def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Tim
         age *= 2
 
 
-def open_orders(
-    since: str = "0", until: str = "9", limit: int | None = None
-) -> Iterator[tuple[UUID, Timestamp]]:
+def open_orders(since: str = "0", until: str = "9", limit: int | None = None) -> Iterator[tuple[UUID, Timestamp]]:
     """Ids of the orders open now and when they were opened, oldest first in each shard of the index."""
     pages = dynamodb.get_paginator("query")
     for shard in range(OPEN_SHARDS):

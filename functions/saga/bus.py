@@ -36,9 +36,7 @@ class MemoryBus:
 class EventBridgeBus:
     """PutEvents answers 200 even where it refused entries: each entry's result is read, and retried."""
 
-    def __init__(
-        self, client: "EventBridgeClient", name: str, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, client: "EventBridgeClient", name: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._client, self._name, self._pause = client, name, pause
 
     def tell(self, facts: Sequence[Event]) -> None:

@@ -118,9 +118,7 @@ def _advance[S: State](
     tells = {told.__name__: at} if told else {}
     if before is None:
         return Entry(event.order_id, 1, at, state, heard, tells)
-    return Entry(
-        event.order_id, before.version + 1, before.opened_at, state, before.heard | heard, tells | before.told
-    )
+    return Entry(event.order_id, before.version + 1, before.opened_at, state, before.heard | heard, tells | before.told)
 
 
 def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:

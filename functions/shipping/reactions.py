@@ -36,9 +36,7 @@ def ship(
     return replace(shipment, status="SHIPPED"), ShipmentOK
 
 
-def expire(
-    event: OrderExpired, shipment: Shipment | None
-) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
+def expire(event: OrderExpired, shipment: Shipment | None) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
     """An order that took too long does not ship, unless it already has."""
     shipment = shipment or Shipment()
     if shipment.status == "WAITING":
