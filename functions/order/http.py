@@ -76,9 +76,10 @@ def post_order() -> Response[str]:
 @app.get("/orders/<order_id>")
 def get_order(order_id: str) -> Response[str]:
     try:
-        entry = service.ledger.recall(UUID(order_id))
+        known = UUID(order_id)
     except ValueError:
-        entry = None
+        known = None
+    entry = service.ledger.recall(known) if known else None
     if entry is None:
         raise HttpError(HTTPStatus.NOT_FOUND, "orderId: no such order")
     order = entry.state

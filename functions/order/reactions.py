@@ -27,7 +27,7 @@ class Order(State, frozen=True):
     Product, quantity and amount are unknown if another event was heard before OrderCreated.
     """
 
-    status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"] = "PENDING"
+    status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"]
     open_shard: int | None = None
     product_id: str | None = None
     quantity: int | None = None
@@ -77,4 +77,4 @@ def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, t
 
 
 def opened(event: Event) -> Order:
-    return Order(open_shard=event.order_id.int % OPEN_SHARDS)
+    return Order(status="PENDING", open_shard=event.order_id.int % OPEN_SHARDS)

@@ -191,9 +191,7 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
 
 
 def from_builtins(value: Any, into: Any) -> Any:
-    """JSON and DynamoDB have one kind of number: 2.0 is the whole number 2, at the top and one level down."""
-    if isinstance(value, dict):
-        value = {name: _whole(inner) for name, inner in value.items()}
+    """Converts what JSON or DynamoDB gave; raises msgspec's ValidationError, a ValueError."""
     return msgspec.convert(_whole(value), into, dec_hook=lambda kind, raw: kind.parse(raw))
 
 
@@ -207,8 +205,11 @@ def to_json(content: object) -> bytes:
     return _ENCODER.encode(content)
 
 
-def _whole(number: Any) -> Any:
-    return int(number) if type(number) in (float, Decimal) and number % 1 == 0 else number
+def _whole(value: Any) -> Any:
+    """JSON and DynamoDB have one kind of number: 2.0 is the whole number 2."""
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    return int(value) if type(value) in (float, Decimal) and value % 1 == 0 else value
 
 
 def _plain(value: object) -> object:

@@ -100,13 +100,18 @@ class DynamoLedger[S: State]:
 
 
 def get(client: "DynamoDBClient", table: str, **key: str) -> dict[str, Any] | None:
-    """One item by its key, strongly consistent; numbers are Decimal."""
+    """One item by its key, strongly consistent."""
     item = client.get_item(TableName=table, Key=marshal(key), ConsistentRead=True).get("Item")
-    return item and {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    return unmarshal(item) if item else None
 
 
 def marshal(fields: dict[str, Any]) -> Any:
     return {name: TypeSerializer().serialize(value) for name, value in fields.items()}
+
+
+def unmarshal(item: Any) -> dict[str, Any]:
+    """DynamoDB's attribute values as plain ones; numbers are Decimal."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
 def conflict(error: ClientError) -> Conflict | ClientError:

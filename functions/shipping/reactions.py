@@ -11,7 +11,7 @@ from saga.ledger import State
 class Shipment(State, frozen=True):
     """Waits for both: `quantity` is None until the stock is reserved."""
 
-    status: Literal["WAITING", "SHIPPED", "FAILED"] = "WAITING"
+    status: Literal["WAITING", "SHIPPED", "FAILED"]
     paid: bool = False
     quantity: int | None = None
     reason: str | None = None
@@ -21,7 +21,7 @@ def ship(
     event: PaymentOK | StockReserved, shipment: Shipment | None, capacity: int
 ) -> tuple[Shipment, type[ShipmentOK | ShipmentFail] | None]:
     """Decides once the order is both paid and reserved, whichever comes first."""
-    shipment = shipment or Shipment()
+    shipment = shipment or Shipment(status="WAITING")
     if shipment.status != "WAITING":
         return shipment, decided(shipment)
     match event:
@@ -38,7 +38,7 @@ def ship(
 
 def expire(event: OrderExpired, shipment: Shipment | None) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
     """An order that took too long does not ship, unless it already has."""
-    shipment = shipment or Shipment()
+    shipment = shipment or Shipment(status="WAITING")
     if shipment.status == "WAITING":
         shipment = replace(shipment, status="FAILED", reason="the order expired")
     return shipment, decided(shipment)
