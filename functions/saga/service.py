@@ -87,10 +87,12 @@ class Service[S: State]:
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))
-        if name not in self.reactions:
-            raise Refused(["detail-type: not heard here"])
+        if name not in EVENTS:
+            raise Refused(["detail-type: no event of the saga"])
         if envelope.get("source") != EVENTS[name].source:
             raise Refused([f"source: {name} is told by {EVENTS[name].source} alone"])
+        if name not in self.reactions:
+            raise Refused([f"detail-type: {name} is not heard here"])
         return parse(envelope.get("detail"), EVENTS[name])
 
 

@@ -1,0 +1,76 @@
+# make demo      five orders on a LocalStack of their own, one for each way a saga can go
+# make test      everything that fits in six minutes        make test-all  what takes longer
+# make check     linters, types, template, contracts between modules
+# make setup     all that `saga`, the tests and the checks need; instant when no requirement has changed
+# make catalogue writes events/ anew
+# make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --jobs --output-sync=target --no-print-directory --no-builtin-rules
+
+UV := .venv/bin/uv --quiet
+EDITABLE := --no-deps --editable
+
+.PHONY: setup
+setup: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried
+
+# Only uv comes by pip; uv then installs the rest, several environments at a time.
+.venv/bin/uv: requirements/uv.txt
+	@is_313() { "$$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; }; \
+	for python in python3.13 python3 ''; do is_313 "$$python" && break; done || true; \
+	[ "$$python" ] || { echo 'error: no Python 3.13; install it, so that python3.13 is on the PATH' >&2; exit 1; }; \
+	"$$python" -m venv .venv
+	@.venv/bin/python -m pip install -qqq --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/installed: requirements/dev.txt pyproject.toml .venv/bin/uv
+	@$(UV) pip sync --python .venv requirements/dev.txt
+	@$(UV) pip install --python .venv $(EDITABLE) .
+	@touch $@
+
+# Each of these would hold the others to versions of its own.
+.saga/%/installed: requirements/%.txt .venv/bin/uv
+	@$(UV) venv --allow-existing --python .venv/bin/python .saga/$*/venv
+	@$(UV) pip sync --python .saga/$*/venv $<
+	@if [ -e infra/$*/pyproject.toml ]; then $(UV) pip install --python .saga/$*/venv $(EDITABLE) infra/$*; fi
+	@touch $@
+
+.saga/localstack/installed: infra/localstack/pyproject.toml
+
+# Only `saga up` needs it, and says so again.
+.saga/dynamodb/tried: infra/sagactl/dynamodb.py | .saga/localstack/installed
+	@PYTHONPATH=infra .venv/bin/python -m sagactl.dynamodb || true
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: lock
+lock: .venv/bin/uv
+	@for file in requirements/*.in functions/*.in; do \
+	  $(UV) pip compile --universal --generate-hashes --no-header --python-version 3.13 $(LOCK) "$$file" -o "$${file%.in}.txt"; \
+	done
+
+.PHONY: demo
+demo: setup
+	@.venv/bin/saga demo
+
+.PHONY: test
+test: setup
+	@.venv/bin/pytest
+
+.PHONY: test-all
+test-all: demo
+
+.PHONY: check
+check: setup .saga/checkov/installed
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy functions infra/sagactl tests
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/cfn-lint template.yaml
+	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
+	@.saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
+
+.PHONY: catalogue
+catalogue: setup
+	@.venv/bin/python -m sagactl.samples

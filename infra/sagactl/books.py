@@ -1,0 +1,60 @@
+"""The books: do money and stock balance? Read from the services' own tables, not from what anyone says."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from inventory.reactions import Reservation
+from order.reactions import Order
+from payment.reactions import Payment
+from saga.events import from_builtins
+from saga.ledger import DynamoLedger, State, unmarshal
+from sagactl import shop
+from sagactl.stack import Stack
+from shipping.reactions import Shipment
+
+_STATES: dict[str, type[State]] = {"order": Order, "payment": Payment, "inventory": Reservation, "shipping": Shipment}
+_ACTS = {"payment": "CHARGED", "inventory": "RESERVED", "shipping": "SHIPPED"}  # all of them, or none
+
+
+def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> list[str]:
+    """What is wrong, a line each: orders still open, money or goods astray, stock other than `stocked`."""
+    problems = [problem for order_id in order_ids for problem in _audit_order(order_id, states(stack, order_id))]
+    for product_id, units in stock(stack).items():
+        if units != stocked.get(product_id):
+            problems.append(f"{product_id}: {units} available or held, {stocked.get(product_id)} stocked")
+    return problems
+
+
+def stock(stack: Stack) -> dict[str, int]:
+    """Units by product, available or held by an order: only restocking may change the sum."""
+    units = Counter(shop.available(stack))
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table("inventory"))
+    for item in (item for page in pages for item in page["Items"]):
+        reservation = from_builtins(unmarshal(item), Reservation)
+        units[reservation.product_id] += reservation.held
+    return {product_id: held for product_id, held in units.items() if product_id}
+
+
+def states(stack: Stack, order_id: str) -> dict[str, Any]:
+    """What each service has recorded of the order, by service; None where it never heard of it."""
+    return {service: state_of(stack, service, order_id) for service in _STATES}
+
+
+def state_of(stack: Stack, service: str, order_id: str) -> Any:
+    """The State of the service's reactions, or None."""
+    entry = DynamoLedger(stack.client("dynamodb"), stack.table(service), _STATES[service]).recall(UUID(order_id))
+    return entry and entry.state
+
+
+def _audit_order(order_id: str, found: dict[str, Any]) -> Iterator[str]:
+    status = {service: state.status if state else None for service, state in found.items()}
+    done = {service for service, act in _ACTS.items() if status[service] == act}
+    order, payment, reservation = found["order"], found["payment"], found["inventory"]
+    if status["order"] not in shop.CLOSED:
+        yield f"{order_id}: still {status['order']}"
+    elif done != (_ACTS.keys() if status["order"] == "COMPLETED" else set()):
+        yield f"{order_id}: {status}"
+    elif done and (payment.amount, reservation.held) != (order.amount, order.quantity):
+        yield f"{order_id}: {order.quantity} for {order.amount} ordered, {reservation.held} for {payment.amount} done"

@@ -1,0 +1,15 @@
+"""The `saga` command, put together from its groups of commands."""
+
+import typer
+
+from sagactl import demo, infrastructure, ordering
+from sagactl.terminal import SagaGroup
+
+app = typer.Typer(
+    cls=SagaGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the order saga on this machine or on AWS, and look at what it does.",
+)
+for group in (demo, infrastructure, ordering):
+    group.add_to(app)

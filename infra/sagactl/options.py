@@ -1,0 +1,15 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="LocalStack's port on this machine. Default: AWS_ENDPOINT_URL, or 4566."),
+]
+Aws = Annotated[
+    bool,
+    typer.Option("--aws", help="AWS itself, with your own credentials and region, instead of LocalStack."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]

@@ -1,0 +1,52 @@
+"""How commands talk to a person: progress and errors on stderr, results on stdout."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Column, Table
+from typer.core import TyperGroup
+
+from sagactl.errors import SagaError
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+
+
+class SagaGroup(TyperGroup):
+    """Turns a SagaError of any command into one line and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SagaError as error:
+            err.print("[red]error:[/]", escape(str(error)))
+            raise typer.Exit(1) from None
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show what is going on, and in the end how long it took."""
+    started = time.monotonic()
+    with err.status(title):
+        yield
+    err.print(f"[green]✓[/] {title} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def table(*columns: str) -> Table:
+    """A table whose cells are never cut, so that ids can be copied."""
+    return Table(*(Column(column, no_wrap=True) for column in columns), box=None, pad_edge=False, header_style="dim")
+
+
+def result(fields: Any, shown: RenderableType, *, as_json: bool) -> None:
+    """Print what a command found, for a person or for a program."""
+    if as_json:
+        print(json.dumps(fields))
+    else:
+        out.print(shown)

@@ -1,0 +1,107 @@
+"""The deployed saga, as a test drives it and sees what it does."""
+
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from saga.bus import ENTRIES_MAX, EventBridgeBus
+from saga.events import Amount, Event, OrderCreated, Timestamp
+from sagactl import aws, books, journal, shop
+from sagactl.stack import Stack
+
+TIMEOUT_SECONDS = 30
+LOOK_SECONDS = 0.2
+QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
+PRODUCT = "item-001"
+
+
+@dataclass(frozen=True)
+class Saga:
+    """The deployed saga, as a test drives and sees it."""
+
+    stack: Stack
+
+    def put(self, entries: list[dict[str, Any]]) -> None:
+        """Puts entries on the bus as they are, without any of our own checks."""
+        bus = {"EventBusName": self.stack.outputs["BusName"]}
+        for batch in itertools.batched(entries, ENTRIES_MAX, strict=False):
+            answer = self.stack.client("events").put_events(Entries=[entry | bus for entry in batch])
+            assert answer["FailedEntryCount"] == 0, answer
+
+    def tell(self, *events: Event) -> None:
+        EventBridgeBus(self.stack.client("events"), self.stack.outputs["BusName"]).tell(events)
+
+    def close(self, order_id: str) -> dict[str, Any]:
+        order = shop.wait_until_closed(self.stack, order_id, TIMEOUT_SECONDS)
+        assert order, f"{order_id} is still open: {books.states(self.stack, order_id)}"
+        return order
+
+    def items(self, order_id: str) -> dict[str, Any]:
+        """The order's item in each service's table, as DynamoDB has it."""
+        return {service: self._item(service, order_id) for service in ("order", "payment", "inventory", "shipping")}
+
+    def told(self, order_id: str, last: str) -> list[journal.Told]:
+        """The order's timeline once the journal has its last event."""
+
+        def complete() -> list[journal.Told] | None:
+            timeline = journal.timeline(self.stack, order_id)
+            return timeline if any(told.name == last for told in timeline) else None
+
+        return eventually(complete, f"{last} of {order_id} in the journal")
+
+    def quiet(self, order_id: str) -> list[journal.Told]:
+        """The order's timeline once nothing has been added to it for a while."""
+        lengths: list[int] = []
+
+        def settled() -> list[journal.Told] | None:
+            timeline = journal.timeline(self.stack, order_id)
+            lengths.append(len(timeline))
+            return timeline if len(lengths) >= QUIET_LOOKS and len(set(lengths[-QUIET_LOOKS:])) == 1 else None
+
+        return eventually(settled, f"an end of {order_id}")
+
+    def dead_letter(self, marker: str) -> dict[str, Any]:
+        """The message in the dead-letter queue that mentions the marker, once it is there."""
+        queue = {"QueueUrl": self.stack.outputs["DeadLetterQueueUrl"]}
+
+        def received() -> dict[str, Any] | None:
+            answer = self.stack.client("sqs").receive_message(**queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            bodies = (json.loads(message["Body"]) for message in answer.get("Messages", []))
+            return next((body for body in bodies if marker in json.dumps(body)), None)
+
+        return eventually(received, f"a dead letter with {marker}")
+
+    def log(self, service: str, marker: str) -> str:
+        """The line of a service's log that mentions the marker, once it is there."""
+        group = f"/aws/lambda/{aws.STACK_NAME}-{service}"
+
+        def found() -> str | None:
+            events = self.stack.client("logs").filter_log_events(logGroupName=group)["events"]
+            return next((event["message"] for event in events if marker in event["message"]), None)
+
+        return eventually(found, f"{marker} in {group}")
+
+    def _item(self, service: str, order_id: str) -> Any:
+        key = {"orderId": {"S": order_id}}
+        table = self.stack.table(service)
+        return self.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+
+def eventually[T](look: Callable[[], T | None], what: str) -> T:
+    """What is looked for, as soon as it is there; fails if it never is."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(LOOK_SECONDS)
+    pytest.fail(f"there was never {what}")
+
+
+def order_created(quantity: int = 2) -> OrderCreated:
+    return OrderCreated(uuid.uuid4(), PRODUCT, quantity, Amount(1000), timestamp=Timestamp.now())
