@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from sagactl.deploy import deploy
 from sagactl.errors import SagaError
 from sagactl.options import Json, Port
 from sagactl.stack import Stack
-from sagactl.terminal import err, out, result, step
+from sagactl.terminal import out, result, step
 
 PRODUCT, UNITS = "item-001", 500
 TIMEOUT_SECONDS = 60
@@ -67,7 +67,7 @@ def demo(
         stories = five_ways()
         with ThreadPoolExecutor(len(stories)) as pool:
             list(pool.map(lambda story: place(stack, story), stories))
-        follow(stack, stories, quiet=as_json)
+        follow(stack, stories, live=out.is_terminal and not as_json)
         problems = [f"{s.title}: {s.status}, not {s.expected}" for s in stories if s.status != s.expected]
         problems += books.audit(stack, [story.order_id for story in stories], stocked)
     report(stories, problems, as_json=as_json)
@@ -101,16 +101,17 @@ def place(stack: Stack, story: Story) -> None:
     story.order_id = shop.place(stack, wanted, story.via)
 
 
-def follow(stack: Stack, stories: Sequence[Story], *, quiet: bool) -> None:
-    """Shows the stories as they unfold, until all are told or the time is up."""
+def follow(stack: Stack, stories: Sequence[Story], *, live: bool) -> None:
+    """Watches the stories unfold, until all are told or the time is up; shows them meanwhile if `live`."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    with Live(console=err if quiet else out, auto_refresh=False, transient=quiet) as live:
+    with Live(console=out, auto_refresh=False, transient=True) if live else nullcontext() as screen:
         while not all(story.is_told for story in stories) and time.monotonic() < deadline:
             for story in stories:
                 story.timeline = journal.timeline(stack, story.order_id)
                 order = books.state_of(stack, "order", story.order_id)
                 story.status = order.status if order else "PENDING"
-            live.update(Group(*(picture(story) for story in stories)), refresh=True)
+            if screen:
+                screen.update(pictures(stories), refresh=True)
             time.sleep(0.2)
 
 
@@ -121,9 +122,14 @@ def report(stories: Sequence[Story], problems: list[str], *, as_json: bool) -> N
     closed = f"{completed} COMPLETED, {failed} FAILED, {len(stories) - completed - failed} open"
     balance = "do not balance" if problems else "balance"
     sentence = f"{completed + failed} sagas closed: {closed}. Money and stock {balance}."
-    result({"orders": [asdict(story) for story in stories], "problems": problems}, sentence, as_json=as_json)
+    shown = Group(pictures(stories), sentence)
+    result({"orders": [asdict(story) for story in stories], "problems": problems}, shown, as_json=as_json)
     if problems:
         raise SagaError("; ".join(problems), "Look at what happened: saga orders")
+
+
+def pictures(stories: Sequence[Story]) -> RenderableType:
+    return Group(*(picture(story) for story in stories))
 
 
 def picture(story: Story) -> RenderableType:
@@ -137,7 +143,7 @@ def picture(story: Story) -> RenderableType:
     for told in story.timeline:
         service = Text(f"told by {told.source.removeprefix('saga.')}", "dim")
         lines.add_row(f"{told.since_first_ms:6,d} ms", Text(told.name, _event_style(told.name)), service)
-    return Group(heading, Padding(lines, (0, 0, 1, 0)))
+    return Group(heading, Padding(lines, (0, 0, 1, 0), expand=False))
 
 
 _STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
