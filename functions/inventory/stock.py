@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from inventory.reactions import Reservation
-from saga.ledger import Conflict, DynamoLedger, Entry, MemoryLedger, conflict, get, marshal
+from saga.ledger import Conflict, DynamoLedger, Entry, MemoryLedger, get, marshal, racing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,20 +27,16 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
 
     def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
         units = given_back(entry, before)
-        if not units:
-            return super().record(entry, before)
-        writes: Any = [
-            {"Put": self.put(entry, before)},
-            {"Update": self._move(entry.state.product_id, units)},
-        ]
-        try:
-            self.client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            raise conflict(error) from error
+        if units == 0:
+            super().record(entry, before)
+            return
+        moved = self._move(entry.state.product_id, units)
+        with racing():
+            self.client.transact_write_items(TransactItems=[{"Put": self.put(entry, before)}, {"Update": moved}])
 
-    def _move(self, product_id: str | None, units: int) -> dict[str, Any]:
+    def _move(self, product_id: str | None, units: int) -> Any:
         """Giving back never fails; taking needs the units to be there."""
-        move = {
+        move: dict[str, Any] = {
             "TableName": self.stock_table,
             "Key": marshal({"productId": product_id}),
             "UpdateExpression": "ADD available :units",

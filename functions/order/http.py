@@ -9,6 +9,7 @@ from uuid import UUID, uuid4, uuid5
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from order.app import service
 from saga.events import (
@@ -46,7 +47,12 @@ class HttpError(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return app.resolve(event, context)
+    try:
+        return app.resolve(event, context)
+    except Exception as error:
+        count("Failures")
+        logger.error(f"{type(error).__name__}: {error}")
+        raise
 
 
 @app.post("/orders")
@@ -59,16 +65,14 @@ def post_order() -> Response[str]:
     event = OrderCreated(order_id, wanted.product_id, wanted.quantity, wanted.amount, timestamp=now)
     entry = service.learn(event, now).entry
     order = entry.state
-    if (order.product_id, order.quantity, order.amount) != (
-        wanted.product_id,
-        wanted.quantity,
-        wanted.amount,
-    ):
+    if (order.product_id, order.quantity, order.amount) != astuple(wanted):
         raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")
+    told = "nothing"
     if order.open_shard is not None:
-        service.bus.tell([fact(entry, OrderCreated.__name__, Metadata())])
-    told = OrderCreated.__name__ if order.open_shard is not None else "nothing"
-    logger.info("placed", extra={"orderId": str(order_id), "decided": order.status, "told": told})
+        service.bus.tell([fact(entry, event.name, Metadata())])
+        told = event.name
+    log = {"orderId": str(order_id), "detailType": event.name, "decided": order.status, "told": told}
+    logger.info("placed", extra=log)
     answer = {"orderId": order_id, "status": order.status}
     return json_response(HTTPStatus.ACCEPTED, answer, Location=f"orders/{order_id}")
 

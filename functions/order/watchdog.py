@@ -32,7 +32,7 @@ def handler(_event: object, _context: object) -> None:
         facts = [expired(order_id, opened_at) for order_id, opened_at in batch]
         bus.tell(facts)
         for fact in facts:
-            logger.info("expired", extra={"orderId": str(fact.order_id), "told": fact.name})
+            logger.info("expired", extra={"orderId": str(fact.order_id), "detailType": fact.name, "told": fact.name})
     count("SagasExpired", len(late))
     oldest = min((opened_at for _, opened_at in open_orders(limit=1)), default=Timestamp.of(now))
     count("OldestOpenSeconds", (now - datetime.fromisoformat(oldest)).total_seconds(), MetricUnit.Seconds)

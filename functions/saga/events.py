@@ -1,7 +1,6 @@
 """Every event of the saga: its fields, their limits, and the one service that tells it.
 
-An event is a fact in the past tense. Its class name is its `detail-type` on the bus, its `source` the
-service that tells it, and its fields are the `detail`, camelCase on the wire.
+An event is a fact in the past tense. Its class name is its `detail-type`; its fields are the `detail`, in camelCase.
 """
 
 from datetime import UTC, datetime
@@ -13,6 +12,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 HOPS_MAX = 16
+_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$(?!\n)"
+_PRODUCT = r"^[A-Za-z0-9._-]{1,64}$(?!\n)"
+_IN_WORDS = {_PRINTABLE: "without control characters", _PRODUCT: "of 1 to 64 letters, digits, '.', '_', '-'"}
 
 
 class Refused(ValueError):
@@ -26,8 +28,7 @@ class Refused(ValueError):
 class Amount(Decimal):
     """Money in the order's currency: 0.01 to 9,999,999,999.99 with at most two decimals.
 
-    The Lambda runtime has parsed the JSON number to int or float before we see it. Twelve digits survive
-    a float's shortest repr, so reading that back is exact.
+    Lambda has parsed the JSON number before we see it; a float's shortest repr is exact at twelve digits.
     """
 
     minimum: ClassVar = Decimal("0.01")
@@ -73,19 +74,16 @@ class Timestamp(str):
         return cls.of(datetime.now(UTC))
 
 
-type ProductId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+type ProductId = Annotated[str, Meta(pattern=_PRODUCT)]
 type Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 type QuantityOrZero = Annotated[int, Meta(ge=0, le=10_000)]
-type Reason = Annotated[str, Meta(max_length=100)]
+type Reason = Annotated[str, Meta(max_length=100, pattern=_PRINTABLE)]
 
 
 class Metadata(Struct, frozen=True, rename="camel"):
-    """What led to an event: the EventBridge id of its cause, and how many events came before it.
+    """What led to an event: the EventBridge id of its cause, and how many came before, against loops at run time."""
 
-    `hops` is the guard against a loop at run time: an event past the limit is refused.
-    """
-
-    causation_id: Annotated[str, Meta(max_length=128)] | None = None
+    causation_id: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
     hops: Annotated[int, Meta(ge=0, le=HOPS_MAX)] = 0
 
 
@@ -183,8 +181,8 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
                 values[known.name] = from_builtins(raw[known.encode_name], known.type)
             elif known.required:
                 problems.append(f"{known.encode_name}: missing")
-        except msgspec.ValidationError as error:
-            problems.append(f"{known.encode_name}: {error}")
+        except (ValueError, RecursionError) as error:
+            problems.append(f"{known.encode_name}: {_in_words(error)}")
     if problems:
         raise Refused(problems)
     return into(**values)
@@ -203,6 +201,13 @@ def to_builtins(struct: Struct) -> Any:
 def to_json(content: object) -> bytes:
     """A struct, or what holds them, as it goes on the wire: an amount is a number."""
     return _ENCODER.encode(content)
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error)
+    for pattern, words in _IN_WORDS.items():
+        text = text.replace(f"matching regex {pattern!r}", words)
+    return text
 
 
 def _whole(value: Any) -> Any:

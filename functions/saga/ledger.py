@@ -1,6 +1,8 @@
 """The ledger: one entry per order in a service's own table, replaced in one conditional write."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -30,14 +32,11 @@ class Heard(Struct, frozen=True, array_like=True):
 
 
 class Entry[S: State](Struct, frozen=True, rename="camel"):
-    """A state and how it came about: the events heard, and when each fact told was decided, by name.
-
-    `opened_at` is the service's own clock when it first recorded the order.
-    """
+    """A state and how it came about: the events heard, and when each fact told was decided, by name."""
 
     order_id: UUID
     version: int
-    opened_at: Timestamp
+    opened_at: Timestamp  # the service's own clock when it first recorded the order
     state: S
     heard: dict[str, Heard]
     told: dict[str, Timestamp]
@@ -84,10 +83,8 @@ class DynamoLedger[S: State]:
         return entry
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        try:
+        with racing():
             self.client.put_item(**self.put(entry, before))
-        except ClientError as error:
-            raise conflict(error) from error
 
     def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
         """PutItem's arguments: a State is laid flat into the item, beside the entry's own fields."""
@@ -95,8 +92,8 @@ class DynamoLedger[S: State]:
         put = {"TableName": self.table, "Item": marshal(fields | fields.pop("state"))}
         if before is None:
             return put | {"ConditionExpression": "attribute_not_exists(orderId)"}
-        condition = {"ConditionExpression": "version = :before"}
-        return put | condition | {"ExpressionAttributeValues": marshal({":before": before.version})}
+        values = marshal({":before": before.version})
+        return put | {"ConditionExpression": "version = :before", "ExpressionAttributeValues": values}
 
 
 def get(client: "DynamoDBClient", table: str, **key: str) -> dict[str, Any] | None:
@@ -114,8 +111,14 @@ def unmarshal(item: Any) -> dict[str, Any]:
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
-def conflict(error: ClientError) -> Conflict | ClientError:
-    """Conflict if DynamoDB refused a write because another came first, the error itself otherwise."""
-    reasons: Any = error.response.get("CancellationReasons", ())
-    codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
-    return Conflict() if codes & _RACES else error
+@contextmanager
+def racing() -> Iterator[None]:
+    """Raises Conflict where DynamoDB refuses a write because another came first."""
+    try:
+        yield
+    except ClientError as error:
+        reasons: Any = error.response.get("CancellationReasons", ())
+        codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
+        if codes & _RACES:
+            raise Conflict from error
+        raise

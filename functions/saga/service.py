@@ -50,13 +50,13 @@ class Service[S: State]:
         """
         detail = envelope.get("detail")
         order_id = detail.get("orderId") if isinstance(detail, dict) else None
-        log = {"orderId": str(order_id)[:36], "detailType": str(envelope.get("detail-type"))[:64]}
+        log = {"orderId": _printable(order_id), "detailType": _printable(envelope.get("detail-type"))}
         try:
             event = self._read(envelope)
             outcome = self.learn(event, Timestamp.now())
             if outcome.told:
                 hops = event.metadata.hops + 1 if event.metadata else 1
-                self.bus.tell([fact(outcome.entry, outcome.told, Metadata(str(envelope.get("id")), hops))])
+                self.bus.tell([fact(outcome.entry, outcome.told, Metadata(envelope.get("id"), hops))])
         except Exception as error:
             count("Refusals" if isinstance(error, Refused) else "Failures")
             logger.error(f"{type(error).__name__}: {error}", extra=log)
@@ -87,12 +87,10 @@ class Service[S: State]:
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))
-        if name not in EVENTS:
-            raise Refused(["detail-type: no event of the saga"])
+        if name not in self.reactions:
+            raise Refused(["detail-type: no event that is heard here"])
         if envelope.get("source") != EVENTS[name].source:
             raise Refused([f"source: {name} is told by {EVENTS[name].source} alone"])
-        if name not in self.reactions:
-            raise Refused([f"detail-type: {name} is not heard here"])
         return parse(envelope.get("detail"), EVENTS[name])
 
 
@@ -130,6 +128,10 @@ def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:
         log = {"orderId": str(event.order_id), "detailType": event.name}
         logger.warning("repeated with other fields: the first heard wins", extra=log)
     return Outcome(entry, heard.told, repeated=True)
+
+
+def _printable(value: object) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:64])
 
 
 def _fingerprint(event: Event) -> str:
