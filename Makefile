@@ -1,20 +1,23 @@
 # make demo      five orders on a LocalStack of their own, one for each way a saga can go
 # make test      everything that fits in six minutes        make test-all  what takes longer
 # make check     linters, types, template, contracts between modules
-# make setup     all that `saga`, the tests and the checks need; instant when no requirement has changed
+# make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew
 # make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
-MAKEFLAGS += --jobs --output-sync=target --no-print-directory --no-builtin-rules
+MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 UV := .venv/bin/uv --quiet
 EDITABLE := --no-deps --editable
 
-.PHONY: setup
-setup: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried
+.PHONY: setup environments
+setup:
+	@$(MAKE) --jobs --output-sync=target environments
+environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried
+	@:
 
 # Only uv comes by pip; uv then installs the rest, several environments at a time.
 .venv/bin/uv: requirements/uv.txt
