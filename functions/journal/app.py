@@ -14,7 +14,7 @@ import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from saga.events import Timestamp
+from saga.events import OrderCreated, Timestamp
 from saga.observe import logger
 
 DAY_SHARDS = 4
@@ -67,11 +67,14 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int) -> dict[str, Any]:
 def summary(entry: dict[str, Any]) -> dict[str, Any]:
     """The update of the order's summary; updates commute, as events may arrive in any order."""
     order_id, told_at = entry["orderId"]["S"], entry["toldAt"]["S"]
+    # The order's first event says when it was opened; any other does so only until that one arrives.
+    opened = "openedAt = if_not_exists(openedAt, :at), dayShard = if_not_exists(dayShard, :day)"
+    if entry["detailType"]["S"] == OrderCreated.__name__:
+        opened = "openedAt = :at, dayShard = :day"
     shard = zlib.crc32(order_id.encode()) % DAY_SHARDS
     return {
         "Key": {"orderId": entry["orderId"], "sort": {"S": SUMMARY}},
-        "UpdateExpression": "SET expiresAt = :expires, #event = if_not_exists(#event, :at),"
-        " openedAt = if_not_exists(openedAt, :at), dayShard = if_not_exists(dayShard, :day)",
+        "UpdateExpression": f"SET expiresAt = :expires, #event = if_not_exists(#event, :at), {opened}",
         "ExpressionAttributeNames": {"#event": entry["detailType"]["S"]},
         "ExpressionAttributeValues": {
             ":at": entry["toldAt"],

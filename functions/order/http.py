@@ -116,7 +116,9 @@ def new_order_id() -> UUID:
         return uuid4()
     if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
         raise HttpError(HTTPStatus.BAD_REQUEST, "Idempotency-Key: expected 1 to 255 printable ASCII characters")
-    return uuid5(_ORDER_OF_KEY, f"{app.current_event.request_context.account_id}:{key}")
+    context = app.current_event.request_context
+    account_id = context.identity.account_id or context.account_id  # the caller's, if it signed, or else the API's
+    return uuid5(_ORDER_OF_KEY, f"{account_id}:{key}")
 
 
 def wanted_order() -> PlaceOrder:

@@ -17,11 +17,12 @@ from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.events import Metadata, OrderExpired, Timestamp
 from saga.observe import count, logger
 
-PERIOD = timedelta(minutes=1)  # between two runs; windows are two periods long, so that a run may be missed
+WINDOW = timedelta(seconds=130)  # two periods between runs and a little, so that one may be missed and the next late
 OLDEST_ASKED = timedelta(days=14)  # older ones are for the alarm on the oldest open order
 
 dynamodb = boto3.client("dynamodb")
 bus = EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"])
+table = os.environ["TABLE_NAME"]
 deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 
 
@@ -42,16 +43,16 @@ def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Tim
     """From and to which `openedAt` an order has just come to an age of 1, 2, 4, ... deadlines."""
     age = deadline
     while age <= OLDEST_ASKED:
-        yield Timestamp.of(now - age - 2 * PERIOD), Timestamp.of(now - age)
+        yield Timestamp.of(now - age - WINDOW), Timestamp.of(now - age)
         age *= 2
 
 
-def open_orders(since: str = "0", until: str = "9", limit: int | None = None) -> Iterator[tuple[UUID, Timestamp]]:
+def open_orders(since: str = "0", until: str = "9", limit: int = 1_000_000) -> Iterator[tuple[UUID, Timestamp]]:
     """Ids of the orders open now and when they were opened, oldest first in each shard of the index."""
     pages = dynamodb.get_paginator("query")
     for shard in range(OPEN_SHARDS):
         for page in pages.paginate(
-            TableName=os.environ["TABLE_NAME"],
+            TableName=table,
             IndexName="open",
             KeyConditionExpression="openShard = :shard AND openedAt BETWEEN :since AND :until",
             ExpressionAttributeValues={
@@ -59,7 +60,7 @@ def open_orders(since: str = "0", until: str = "9", limit: int | None = None) ->
                 ":since": {"S": since},
                 ":until": {"S": until},
             },
-            PaginationConfig={"PageSize": 100, "MaxItems": limit or 1_000_000},
+            PaginationConfig={"PageSize": min(limit, 100), "MaxItems": limit},
         ):
             for item in page["Items"]:
                 yield UUID(item["orderId"]["S"]), Timestamp(item["openedAt"]["S"])

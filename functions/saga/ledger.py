@@ -75,11 +75,11 @@ class DynamoLedger[S: State]:
 
     def __init__(self, client: "DynamoDBClient", table: str, state: type[S]) -> None:
         self.client, self.table = client, table
-        self._entry: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
+        self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
         item = get(self.client, self.table, orderId=str(order_id))
-        entry: Entry[S] | None = from_builtins(item | {"state": item}, self._entry) if item else None
+        entry: Entry[S] | None = from_builtins(item | {"state": item}, self.entry_type) if item else None
         return entry
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:

@@ -3,7 +3,7 @@
 import random
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
@@ -35,7 +35,7 @@ class Service[S: State]:
 
     def __init__(
         self,
-        reactions: Sequence[Reaction[S]],
+        reactions: Iterable[Reaction[S]],
         ledger: Ledger[S],
         bus: Bus,
         milestones: Mapping[str, str] | None = None,
@@ -67,6 +67,8 @@ class Service[S: State]:
     def learn(self, event: Event, at: Timestamp) -> Outcome[S]:
         """Decides what an event means and records it, unless that was done before. Tells nothing."""
         for attempt in range(ATTEMPTS):
+            if attempt:
+                self._pause(random.uniform(0, min(1, 0.02 * 2**attempt)))
             before = self.ledger.recall(event.order_id)
             if before and event.name in before.heard:
                 return _again(event, before)
@@ -78,7 +80,6 @@ class Service[S: State]:
                 self.ledger.record(entry, before)
             except Conflict:
                 count("Conflicts")
-                self._pause(random.uniform(0, min(1, 0.02 * 2**attempt)))
                 continue
             if state.status in self.milestones and state.status != (before and before.state.status):
                 count(self.milestones[state.status])
@@ -136,5 +137,4 @@ def _printable(value: object) -> str:
 
 def _fingerprint(event: Event) -> str:
     """Of the fields that say what happened; when it was told, and why, may differ."""
-    said = to_json(replace(event, timestamp=Timestamp(), metadata=None))
-    return f"{zlib.crc32(said):08x}"
+    return f"{zlib.crc32(to_json(replace(event, timestamp=Timestamp(), metadata=None))):08x}"

@@ -5,9 +5,12 @@ import os
 import urllib.request
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPException
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -41,12 +44,13 @@ class Target:
 
     def environment(self) -> dict[str, str]:
         """The environment in which AWS's tools talk to this target too."""
+        endpoints = ("AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")  # and AWS_ENDPOINT_URL_S3 and the like
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(endpoints)}
         if self.endpoint_url is None:
-            return {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
-        environment = dict(os.environ)
-        if "AWS_ACCESS_KEY_ID" not in environment:
-            # A profile may need a login, and would tell LocalStack another account.
-            environment.pop("AWS_PROFILE", None)
+            return environment | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
+        # A profile may need a login, and would tell LocalStack another account.
+        environment.pop("AWS_PROFILE", None)
+        if not _DUMMIES.keys() <= environment.keys():
             environment |= _DUMMIES
         return environment | {"AWS_DEFAULT_REGION": _local_region(), "AWS_ENDPOINT_URL": self.endpoint_url}
 
@@ -57,18 +61,28 @@ class Target:
         try:
             with urllib.request.urlopen(f"{self.endpoint_url}/_localstack/health", timeout=5) as answer:  # noqa: S310
                 json.load(answer)
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None
 
 
 def target(*, aws: bool = False, port: int | None = None) -> Target:
-    """AWS itself, or LocalStack at the port, or at AWS_ENDPOINT_URL, or at its usual port."""
+    """AWS itself, or LocalStack at the port, or at AWS_ENDPOINT_URL, or at its usual port.
+
+    Raises SagaError if AWS_ENDPOINT_URL is no address.
+    """
     if aws:
         return Target(None)
     if port is not None:
         return Target(f"http://{localstack.HOST}:{port}")
     usual = f"http://{localstack.HOST}:{localstack.DEFAULT_PORT}"
-    return Target(os.environ.get("AWS_ENDPOINT_URL", usual).rstrip("/"))
+    url = (os.environ.get("AWS_ENDPOINT_URL") or usual).rstrip("/")
+    try:
+        known = urlsplit(url).scheme in {"http", "https"} and urlsplit(url).port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise SagaError(f"AWS_ENDPOINT_URL is no address: {url!r}", f"Set it to {usual}, or unset it")
+    return Target(url)
 
 
 def stack_outputs(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]:
@@ -108,9 +122,11 @@ def _session(where: Target) -> Any:
     if not where.is_local:
         return cast("Any", boto3.Session())
     environment = where.environment()
+    without_profile = botocore.session.Session({"profile": (None, None, None, None)})  # whatever AWS_PROFILE says
     return cast(
         "Any",
         boto3.Session(
+            botocore_session=without_profile,
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=environment.get("AWS_SESSION_TOKEN"),

@@ -21,9 +21,11 @@ _ACTS = {"payment": "CHARGED", "inventory": "RESERVED", "shipping": "SHIPPED"}  
 def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> list[str]:
     """What is wrong, a line each: orders still open, money or goods astray, stock other than `stocked`."""
     problems = [problem for order_id in order_ids for problem in _audit_order(order_id, states(stack, order_id))]
-    for product_id, units in stock(stack).items():
-        if units != stocked.get(product_id):
-            problems.append(f"{product_id}: {units} available or held, {stocked.get(product_id)} stocked")
+    found = stock(stack)
+    for product_id in sorted(found.keys() | stocked.keys()):
+        units, expected = found.get(product_id, 0), stocked.get(product_id, 0)
+        if units != expected:
+            problems.append(f"{product_id}: {units} available or held, {expected} stocked")
     return problems
 
 
@@ -56,5 +58,7 @@ def _audit_order(order_id: str, found: dict[str, Any]) -> Iterator[str]:
         yield f"{order_id}: still {status['order']}"
     elif done != (_ACTS.keys() if status["order"] == "COMPLETED" else set()):
         yield f"{order_id}: {status}"
-    elif done and (payment.amount, reservation.held) != (order.amount, order.quantity):
-        yield f"{order_id}: {order.quantity} for {order.amount} ordered, {reservation.held} for {payment.amount} done"
+    elif done:
+        ordered = f"{order.quantity} {order.product_id} for {order.amount}"
+        if (did := f"{reservation.held} {reservation.product_id} for {payment.amount}") != ordered:
+            yield f"{order_id}: {ordered} ordered, {did} done"

@@ -120,8 +120,8 @@ def report(stories: Sequence[Story], problems: list[str], *, as_json: bool) -> N
     statuses = [story.status for story in stories]
     completed, failed = (statuses.count(status) for status in shop.CLOSED)
     closed = f"{completed} COMPLETED, {failed} FAILED, {len(stories) - completed - failed} open"
-    balance = "do not balance" if problems else "balance"
-    sentence = f"{completed + failed} sagas closed: {closed}. Money and stock {balance}."
+    balance = "" if problems else " Money and stock balance."
+    sentence = f"{completed + failed} sagas closed: {closed}.{balance}"
     shown = Group(pictures(stories), sentence)
     result({"orders": [asdict(story) for story in stories], "problems": problems}, shown, as_json=as_json)
     if problems:

@@ -11,7 +11,7 @@ from sagactl.options import Aws, Json, Port
 from sagactl.terminal import result, step
 
 LocalPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="LocalStack's port on this machine.")]
-StartedPort = Annotated[int | None, typer.Option("--port", help="Only the LocalStack at this port.")]
+StartedPort = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Only the LocalStack at this port.")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(

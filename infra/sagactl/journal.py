@@ -11,7 +11,6 @@ from typing import Any
 from saga.ledger import unmarshal
 from sagactl.stack import Stack
 
-DAYS_BACK = 90  # as long as the journal keeps by default
 _DAY_SHARDS = 4
 _OPEN = {"PENDING", "FAILING"}
 
@@ -73,9 +72,9 @@ def timeline(stack: Stack, order_id: str) -> list[Told]:
     ]
 
 
-def orders(stack: Stack, *, open_only: bool, limit: int) -> list[Summary]:
-    """The newest orders, found day by day in the journal's index; no table is scanned."""
-    newest = (summary for summary in _newest_first(stack) if summary.is_open or not open_only)
+def orders(stack: Stack, *, open_only: bool, limit: int, days: int) -> list[Summary]:
+    """The newest orders of the last days, found day by day in the journal's index; no table is scanned."""
+    newest = (summary for summary in _newest_first(stack, days) if summary.is_open or not open_only)
     return list(itertools.islice(newest, limit))
 
 
@@ -84,9 +83,9 @@ def milliseconds(since: str, until: str) -> int:
     return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds() * 1000)
 
 
-def _newest_first(stack: Stack) -> Iterator[Summary]:
+def _newest_first(stack: Stack, days: int) -> Iterator[Summary]:
     today = datetime.now(UTC).date()
-    for day in (today - timedelta(days=back) for back in range(-1, DAYS_BACK)):
+    for day in (today - timedelta(days=back) for back in range(-1, days)):
         shards = (_shard(stack, f"{day}#{shard}") for shard in range(_DAY_SHARDS))
         yield from heapq.merge(*shards, key=lambda summary: summary.opened_at, reverse=True)
 

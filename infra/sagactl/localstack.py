@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from sagactl import dynamodb
@@ -160,7 +161,7 @@ def _version(port: int) -> str | None:
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/_localstack/health", timeout=2) as response:
             return str(json.load(response)["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, HTTPException):
         return None
 
 

@@ -6,7 +6,9 @@ import typer
 
 Port = Annotated[
     int | None,
-    typer.Option("--port", help="LocalStack's port on this machine. Default: AWS_ENDPOINT_URL, or 4566."),
+    typer.Option(
+        "--port", min=1, max=65535, help="LocalStack's port on this machine. Default: AWS_ENDPOINT_URL, or 4566."
+    ),
 ]
 Aws = Annotated[
     bool,

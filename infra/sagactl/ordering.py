@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from saga.events import EVENTS
+from saga.events import EVENTS, Refused
 from sagactl import journal, samples, shop
 from sagactl.errors import SagaError
 from sagactl.options import Aws, Json, Port
@@ -75,19 +75,20 @@ def order(
 def orders(
     open_only: Annotated[bool, typer.Option("--open", help="Only those not yet COMPLETED or FAILED.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days to look back, if need be.")] = 7,
     port: Port = None,
     aws: Aws = False,
     as_json: Json = False,
 ) -> None:
     """List the newest orders and how they fare, as the journal knows them."""
-    found = journal.orders(find(use_aws=aws, port=port), open_only=open_only, limit=limit)
+    found = journal.orders(find(use_aws=aws, port=port), open_only=open_only, limit=limit, days=days)
     fields = [{"orderId": o.order_id, "status": o.status, "openedAt": o.opened_at, "events": o.events} for o in found]
     shown = table("order", "status", "opened UTC", "last event", "ms")
     for summary in found:
         last = max(summary.events, key=lambda name: summary.events[name], default="")
         duration = journal.milliseconds(summary.opened_at, summary.events[last]) if last else 0
         shown.add_row(summary.order_id, summary.status, summary.opened_at[5:16].replace("T", " "), last, str(duration))
-    result(fields, shown if found else "No order yet.", as_json=as_json)
+    result(fields, shown if found else f"No order in {days} days.", as_json=as_json)
 
 
 def event(
@@ -98,7 +99,11 @@ def event(
     """Print an event that happens now, for: aws events put-events --entries "$(saga event OrderCreated)"."""
     if name not in EVENTS:
         raise SagaError(f"There is no event {name!r}", f"Choose one of {', '.join(EVENTS)}")
-    print(json.dumps(samples.fresh_entries(name, bus, order_id), indent=2))
+    try:
+        entries = samples.fresh_entries(name, bus, order_id)
+    except Refused as refused:
+        raise SagaError(f"That is no event: {refused}", "Give --order the id of an order, or leave it out") from None
+    print(json.dumps(entries, indent=2))
 
 
 def url(port: Port = None, aws: Aws = False) -> None:

@@ -16,7 +16,8 @@ from typer.core import TyperGroup
 from sagactl.errors import SagaError
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+# Without markup, because what it prints comes from events, which may say anything.
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 class SagaGroup(TyperGroup):

@@ -1,0 +1,50 @@
+"""For all tests: an environment that reaches no AWS account, and what a function logged and counted."""
+
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from given import Counted, Logged
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "Saga",
+}
+
+
+@pytest.fixture
+def logged() -> Iterator[Logged]:
+    """Gives the lines logged since it was asked last."""
+    from saga.observe import logger  # noqa: PLC0415  # only now: it reads the environment
+
+    stream = io.StringIO()
+    before = logger.registered_handler.setStream(stream)  # type: ignore[attr-defined]
+
+    def lines() -> list[str]:
+        text = stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+        return text.split("\n")[:-1]
+
+    yield lines
+    logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def counted(capsys: pytest.CaptureFixture[str]) -> Counted:
+    """Gives the sum of each metric written since it was asked last."""
+
+    def metrics() -> Counter[str]:
+        sums: Counter[str] = Counter()
+        for line in capsys.readouterr().out.splitlines():
+            content = json.loads(line)
+            for metric in content["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+                sums[metric["Name"]] += sum(content[metric["Name"]])
+        return sums
+
+    return metrics

@@ -1,0 +1,90 @@
+"""What PutEvents refuses: it is told again, and only that; and whoever tells is told when it stays refused."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from given import a
+
+from saga.bus import ATTEMPTS, EventBridgeBus, NotTold
+from saga.events import Event, OrderExpired
+
+OK = {"EventId": "1"}
+REFUSED = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
+
+
+class Client:
+    """Answers PutEvents as it was told to, and keeps what it was asked; after that, nothing is refused."""
+
+    def __init__(self, *answers: list[dict[str, str]]) -> None:
+        self.answers, self.asked = list(answers), list[list[dict[str, str]]]()
+
+    def put_events(self, Entries: list[dict[str, str]]) -> Any:  # noqa: N803  # AWS's name
+        self.asked.append(Entries)
+        results = self.answers.pop(0) if self.answers else [OK] * len(Entries)
+        return {"FailedEntryCount": results.count(REFUSED), "Entries": results}
+
+
+def facts(number: int) -> list[Event]:
+    return [a(OrderExpired, order_id=UUID(int=n)) for n in range(number)]
+
+
+def tell(client: Any, number: int) -> list[float]:
+    """Tells so many facts; gives the pauses in seconds."""
+    pauses: list[float] = []
+    EventBridgeBus(client, "bus", pause=pauses.append).tell(facts(number))
+    return pauses
+
+
+def orders(entries: list[dict[str, str]]) -> list[int]:
+    return [next(n for n in range(100) if str(UUID(int=n)) in entry["Detail"]) for entry in entries]
+
+
+def test_an_entry_names_the_bus_the_source_and_the_type() -> None:
+    client = Client()
+    tell(client, 1)
+    ((entry,),) = client.asked
+    assert entry["EventBusName"] == "bus"
+    assert (entry["Source"], entry["DetailType"]) == (OrderExpired.source, OrderExpired.__name__)
+
+
+def test_what_is_accepted_is_told_once() -> None:
+    client = Client()
+    assert sum(tell(client, 3)) == 0
+    assert [orders(entries) for entries in client.asked] == [[0, 1, 2]]
+
+
+def test_what_is_refused_is_told_again_and_only_that() -> None:
+    client = Client([OK, REFUSED, REFUSED, OK], [REFUSED, OK])
+    tell(client, 4)
+    assert [orders(entries) for entries in client.asked] == [[0, 1, 2, 3], [1, 2], [1]]
+
+
+@pytest.mark.parametrize("refusals", [1, ATTEMPTS - 1])
+def test_refusals_are_waited_for(refusals: int) -> None:
+    client = Client(*[[REFUSED]] * refusals)
+    pauses = tell(client, 1)
+    assert len(client.asked) == refusals + 1
+    assert 0 < sum(pauses) < 2
+
+
+def test_what_stays_refused_is_raised() -> None:
+    client = Client([OK, REFUSED], *[[REFUSED]] * (ATTEMPTS - 1))
+    with pytest.raises(NotTold, match="OrderExpired: ThrottlingException"):
+        tell(client, 2)
+    assert [orders(entries) for entries in client.asked] == [[0, 1], *[[1]] * (ATTEMPTS - 1)]
+
+
+def test_more_than_putevents_takes_is_split() -> None:
+    client = Client([OK] * 9 + [REFUSED])
+    tell(client, 25)
+    assert [orders(entries) for entries in client.asked] == [[*range(10)], [9], [*range(10, 20)], [*range(20, 25)]]
+
+
+def test_what_the_client_raises_is_raised() -> None:
+    class Down:
+        def put_events(self, **_: Any) -> Any:
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        tell(Down(), 1)

@@ -1,0 +1,124 @@
+"""What every ledger keeps: an entry is replaced by whoever saw it as it is, and by nobody else."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+from given import AT
+from implementations import CONCURRENT, THREADS, LedgerOf
+from msgspec.structs import replace
+
+from inventory.reactions import Reservation
+from order.reactions import Order
+from payment.reactions import Payment
+from saga.events import Amount, Timestamp
+from saga.ledger import Conflict, Entry, Heard, Ledger, State
+from shipping.reactions import Shipment
+
+CHARGED = Payment(status="CHARGED", amount=Amount("49.9"))
+
+
+def opened[S: State](state: S) -> Entry[S]:
+    """An order's first entry."""
+    heard = {"OrderCreated": Heard("0a1b2c3d", "PaymentOK"), "StockFailed": Heard("ffffffff", None)}
+    return Entry(uuid4(), 1, AT, state, heard, {"PaymentOK": Timestamp("2026-01-31T12:00:00.001Z")})
+
+
+def after[S: State](entry: Entry[S], state: S) -> Entry[S]:
+    return replace(entry, version=entry.version + 1, state=state)
+
+
+@pytest.fixture
+def payments(ledger_of: LedgerOf) -> Ledger[Payment]:
+    return ledger_of(Payment)
+
+
+def test_an_unknown_order_is_none(payments: Ledger[Payment]) -> None:
+    assert payments.recall(uuid4()) is None
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        Order(status="PENDING", open_shard=0, product_id="apple", quantity=10_000, amount=Amount("9999999999.99")),
+        Order(status="FAILED", payment_settled=True, stock_settled=True, reason="\N{PILE OF POO}"),
+        Payment(status="CANCELLED"),
+        Payment(status="DECLINED", amount=Amount("0.01"), reason=""),
+        Reservation(status="RELEASED"),
+        Reservation(status="RESERVED", product_id="apple", quantity=1),
+        Shipment(status="WAITING", paid=True),
+        Shipment(status="FAILED", quantity=10, reason="the order expired"),
+    ],
+)
+def test_what_is_recalled_is_what_was_recorded(ledger_of: LedgerOf, state: State) -> None:
+    ledger, entry = ledger_of(type(state)), opened(state)
+    ledger.record(entry, None)
+    assert ledger.recall(entry.order_id) == entry
+
+
+def test_orders_are_apart(payments: Ledger[Payment]) -> None:
+    first, second = opened(CHARGED), opened(Payment(status="CANCELLED"))
+    payments.record(first, None)
+    payments.record(second, None)
+    assert [payments.recall(first.order_id), payments.recall(second.order_id)] == [first, second]
+
+
+def test_a_later_entry_replaces_all_of_the_one_before(payments: Ledger[Payment]) -> None:
+    before = opened(CHARGED)
+    entry = replace(after(before, Payment(status="CANCELLED")), heard={}, told={})
+    payments.record(before, None)
+    payments.record(entry, before)
+    assert payments.recall(before.order_id) == entry
+
+
+def test_the_first_write_of_two_wins(payments: Ledger[Payment]) -> None:
+    first = opened(CHARGED)
+    second = replace(first, state=Payment(status="CANCELLED"))
+    payments.record(first, None)
+    with pytest.raises(Conflict):
+        payments.record(second, None)
+    assert payments.recall(first.order_id) == first
+
+
+def test_the_first_replacement_of_two_wins(payments: Ledger[Payment]) -> None:
+    before = opened(CHARGED)
+    entry = after(before, Payment(status="CANCELLED"))
+    payments.record(before, None)
+    payments.record(entry, before)
+    with pytest.raises(Conflict):
+        payments.record(after(before, CHARGED), before)
+    assert payments.recall(before.order_id) == entry
+
+
+def test_what_was_never_recorded_is_not_replaced(payments: Ledger[Payment]) -> None:
+    before = opened(CHARGED)
+    with pytest.raises(Conflict):
+        payments.record(after(before, CHARGED), before)
+    assert payments.recall(before.order_id) is None
+
+
+@pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "replacement"])
+def test_of_many_that_write_at_once_one_wins(payments: Ledger[Payment], first: bool) -> None:
+    before, start = opened(CHARGED), Barrier(THREADS)
+    payments.record(before, None)
+    order = opened(CHARGED)
+
+    def write(number: int) -> int | None:
+        state = Payment(status="DECLINED", amount=Amount(number + 1))
+        start.wait()
+        try:
+            if first:
+                payments.record(replace(order, state=state), None)
+            else:
+                payments.record(after(before, state), before)
+        except Conflict:
+            return None
+        return number + 1
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        (winner,) = filter(None, threads.map(write, range(THREADS)))
+    entry = payments.recall((order if first else before).order_id)
+    assert entry
+    assert entry.state.amount == winner

@@ -1,0 +1,143 @@
+"""What every stock ledger keeps: units move with the reservation that moves them, or neither does."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import UUID, uuid4
+
+import pytest
+from given import AT
+from implementations import CONCURRENT, THREADS, Stocked, StockLedger
+from msgspec.structs import replace
+
+from inventory.reactions import Reservation
+from saga.ledger import Conflict, Entry
+
+
+def reservation(quantity: int, product_id: str = "apple", order_id: UUID | None = None) -> Entry[Reservation]:
+    state = Reservation(status="RESERVED", product_id=product_id, quantity=quantity)
+    return Entry(order_id or uuid4(), 1, AT, state, {}, {})
+
+
+def released(entry: Entry[Reservation]) -> Entry[Reservation]:
+    return replace(entry, version=entry.version + 1, state=replace(entry.state, status="RELEASED"))
+
+
+def test_only_what_is_kept_is_available(stocked: Stocked) -> None:
+    ledger = stocked(apple=5, pear=0)
+    assert (ledger.available("apple"), ledger.available("pear"), ledger.available("quince")) == (5, 0, None)
+
+
+def test_a_reservation_takes_its_units(stocked: Stocked) -> None:
+    ledger, entry = stocked(apple=5), reservation(2)
+    ledger.record(entry, None)
+    assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (3, entry)
+
+
+def test_a_release_gives_them_back(stocked: Stocked) -> None:
+    ledger, entry = stocked(apple=5), reservation(2)
+    ledger.record(entry, None)
+    ledger.record(released(entry), entry)
+    assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (5, released(entry))
+
+
+def test_all_of_the_units_may_be_taken(stocked: Stocked) -> None:
+    ledger = stocked(apple=5)
+    ledger.record(reservation(5), None)
+    assert ledger.available("apple") == 0
+
+
+@pytest.mark.parametrize("product_id", ["apple", "quince"])
+def test_more_than_there_is_is_never_taken(stocked: Stocked, product_id: str) -> None:
+    ledger, entry = stocked(apple=5), reservation(6, product_id)
+    before = ledger.available(product_id)
+    with pytest.raises(Conflict):
+        ledger.record(entry, None)
+    assert (ledger.available(product_id), ledger.recall(entry.order_id)) == (before, None)
+
+
+@pytest.mark.parametrize("status", ["OUT_OF_STOCK", "RELEASED"])
+def test_an_entry_that_holds_nothing_moves_nothing(stocked: Stocked, status: str) -> None:
+    ledger, entry = stocked(apple=5), reservation(2)
+    entry = replace(entry, state=replace(entry.state, status=status))
+    ledger.record(entry, None)
+    assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (5, entry)
+
+
+def test_units_held_already_are_not_taken_again(stocked: Stocked) -> None:
+    ledger, entry = stocked(apple=5), reservation(4)
+    ledger.record(entry, None)
+    ledger.record(replace(entry, version=2), entry)
+    assert ledger.available("apple") == 1
+
+
+def test_what_was_given_back_is_not_given_back_again(stocked: Stocked) -> None:
+    ledger, entry = stocked(apple=5), reservation(4)
+    ledger.record(entry, None)
+    ledger.record(released(entry), entry)
+    ledger.record(replace(released(entry), version=3), released(entry))
+    assert ledger.available("apple") == 5
+
+
+def test_a_release_gives_back_even_if_the_product_is_kept_no_more(stocked: Stocked) -> None:
+    ledger, entry = stocked(), reservation(4, product_id=f"gone-{uuid4()}")
+    before = replace(entry, state=replace(entry.state, status="OUT_OF_STOCK"))
+    ledger.record(before, None)
+    held = replace(entry, version=1)
+    ledger.record(released(entry), held)
+    assert ledger.available(str(entry.state.product_id)) == 4
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["reserving", "releasing"])
+def test_on_a_conflict_neither_units_nor_entry_move(stocked: Stocked, first: bool) -> None:
+    ledger, entry = stocked(apple=5), reservation(2)
+    ledger.record(entry, None)
+    stale = replace(entry, version=9)
+    with pytest.raises(Conflict):
+        ledger.record(entry if first else released(stale), None if first else stale)
+    assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (3, entry)
+
+
+def until_decided(ledger: StockLedger, entry: Entry[Reservation]) -> bool:
+    """Reserves as the service does, except that it never tires: units may move between look and write."""
+    for _ in range(10_000):
+        if (ledger.available(str(entry.state.product_id)) or 0) < entry.state.quantity:
+            return False
+        try:
+            ledger.record(entry, None)
+        except Conflict:
+            continue
+        return True
+    raise AssertionError("undecided")
+
+
+@pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
+def test_of_many_that_want_the_last_units_as_many_get_them_as_there_are(stocked: Stocked) -> None:
+    ledger, start = stocked(apple=20), Barrier(THREADS)
+
+    def reserve(_: int) -> bool:
+        start.wait()
+        return until_decided(ledger, reservation(2))
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert sum(threads.map(reserve, range(THREADS))) == 10
+    assert ledger.available("apple") == 0
+
+
+@pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
+def test_of_many_that_reserve_for_one_order_one_does(stocked: Stocked) -> None:
+    ledger, start, order_id = stocked(apple=20), Barrier(THREADS), uuid4()
+
+    def reserve(_: int) -> bool:
+        start.wait()
+        while True:
+            try:
+                ledger.record(reservation(2, order_id=order_id), None)
+            except Conflict:
+                if ledger.recall(order_id):
+                    return False
+            else:
+                return True
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert sum(threads.map(reserve, range(THREADS))) == 1
+    assert ledger.available("apple") == 18

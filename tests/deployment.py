@@ -1,0 +1,64 @@
+"""The deployment as template.yaml states it: what tests need to know of it is read there, never retyped."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+PROJECT = Path(__file__).parents[1]
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML with CloudFormation's short tags: `!Ref Bus` is {"Ref": "Bus"}."""
+
+
+def _tagged(loader: Any, tag: str, node: Any) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {tag: loader.construct_scalar(node)}
+    sequence = isinstance(node, yaml.SequenceNode)
+    return {tag: (loader.construct_sequence if sequence else loader.construct_mapping)(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _tagged)
+TEMPLATE = yaml.load((PROJECT / "template.yaml").read_text(), _Loader)  # noqa: S506  # it is a SafeLoader
+
+
+def resources(kind: str) -> dict[str, Any]:
+    """Properties of the resources of a type, by logical id."""
+    of_kind = {name: r for name, r in TEMPLATE["Resources"].items() if r["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in of_kind.items()}
+
+
+def environment(handler: str) -> dict[str, str]:
+    """A function's variables: a parameter has its default, and a resource is named by its logical id."""
+    own = next(f for f in resources("AWS::Serverless::Function").values() if f["Handler"] == handler)
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    return {name: _value(value) for name, value in (shared | own["Environment"]["Variables"]).items()}
+
+
+def _value(value: Any) -> str:
+    reference = value["Ref"] if isinstance(value, dict) else None
+    default = TEMPLATE["Parameters"].get(reference, {}).get("Default")
+    return str(value if reference is None else reference if default is None else default)
+
+
+def tables() -> list[dict[str, Any]]:
+    """CreateTable's arguments for every table."""
+    taken = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return [
+        {"TableName": name} | {key: table[key] for key in taken if key in table}
+        for name, table in resources("AWS::DynamoDB::Table").items()
+    ]
+
+
+def load(module: str) -> ModuleType:
+    """Imports a function's module anew, as a cold start does, with its own environment."""
+    handlers = [function["Handler"] for function in resources("AWS::Serverless::Function").values()]
+    for handler in handlers:
+        sys.modules.pop(handler.removesuffix(".handler"), None)
+    os.environ.update(environment(f"{module}.handler"))
+    return importlib.import_module(module)

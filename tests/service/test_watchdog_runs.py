@@ -1,0 +1,167 @@
+"""The watchdog as its schedule invokes it: it tells exactly those orders that are late, and changes nothing."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import boto3
+import pytest
+from deployment import environment
+from emulation import Function, Heard, refusing
+from given import Counted
+from msgspec.structs import replace
+
+from order.reactions import OPEN_SHARDS, Order
+from saga.bus import ATTEMPTS, ENTRIES_MAX, NotTold
+from saga.events import EVENTS, OrderExpired, Timestamp, parse
+from saga.ledger import DynamoLedger, Entry
+
+SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+DEADLINE_SECONDS = int(environment("order.watchdog.handler")["DEADLINE_SECONDS"])
+
+OPEN = Order(status="PENDING", open_shard=0)
+
+type Place = Callable[..., UUID]
+
+
+@pytest.fixture
+def watchdog(function: Function, heard: Heard) -> Any:
+    heard()
+    return function("order.watchdog")
+
+
+@pytest.fixture
+def orders(heard: Heard) -> Iterator[Any]:  # noqa: ARG001  # it is there
+    """The order table; what a test leaves in it is removed."""
+    table = boto3.resource("dynamodb").Table(environment("order.watchdog.handler")["TABLE_NAME"])
+    yield table
+    with table.batch_writer() as batch:
+        for item in table.scan(ProjectionExpression="orderId")["Items"]:
+            batch.delete_item(Key=item)
+
+
+@pytest.fixture
+def place(orders: Any) -> Place:
+    """Records an order of this age, and gives its id."""
+    ledger = DynamoLedger(boto3.client("dynamodb"), orders.name, Order)
+
+    def place(age_seconds: float, state: Order = OPEN, shard: int = 0) -> UUID:
+        opened_at = Timestamp.of(datetime.now(UTC) - timedelta(seconds=age_seconds))
+        state = state if state.open_shard is None else replace(state, open_shard=shard)
+        entry = Entry(uuid4(), 1, opened_at, state, {}, {})
+        ledger.record(entry, None)
+        return entry.order_id
+
+    return place
+
+
+@pytest.fixture
+def run(watchdog: Any, heard: Heard) -> Callable[[], list[UUID]]:
+    """One run of the watchdog; gives the orders that it told of."""
+
+    def run() -> list[UUID]:
+        watchdog.handler(SCHEDULED, None)
+        told = [parse(e["detail"], EVENTS[e["detail-type"]]) for e in heard()]
+        assert all(isinstance(event, OrderExpired) for event in told)
+        return [event.order_id for event in told]
+
+    return run
+
+
+type Run = Callable[[], list[UUID]]
+
+SLACK_SECONDS = 15  # as the clock goes on while a test runs
+WINDOW_SECONDS = 120
+
+
+# fmt: off
+AGES = [
+    (0,                                                        False),
+    (DEADLINE_SECONDS - SLACK_SECONDS,                         False),
+    (DEADLINE_SECONDS,                                         True),
+    (DEADLINE_SECONDS + WINDOW_SECONDS - SLACK_SECONDS,        True),
+    (DEADLINE_SECONDS + WINDOW_SECONDS + SLACK_SECONDS,        False),
+    (2 * DEADLINE_SECONDS - SLACK_SECONDS,                     False),
+    (2 * DEADLINE_SECONDS,                                     True),
+    (2 * DEADLINE_SECONDS + WINDOW_SECONDS + SLACK_SECONDS,    False),
+    (3 * DEADLINE_SECONDS,                                     False),
+    (4 * DEADLINE_SECONDS,                                     True),
+    (1024 * DEADLINE_SECONDS,                                  True),
+    (8192 * DEADLINE_SECONDS,                                  False),  # four weeks
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("age_seconds", "is_told"), AGES)
+def test_an_order_is_told_at_1_2_4_deadlines(place: Place, run: Run, age_seconds: int, is_told: bool) -> None:
+    order_id = place(age_seconds)
+    assert run() == ([order_id] if is_told else [])
+
+
+@pytest.mark.parametrize("status", ["PENDING", "FAILING"])
+def test_every_open_order_is_told(place: Place, run: Run, status: str) -> None:
+    late = [place(DEADLINE_SECONDS, replace(OPEN, status=status), shard) for shard in range(OPEN_SHARDS)]
+    assert sorted(run()) == sorted(late)
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_a_closed_order_is_not(place: Place, run: Run, status: str) -> None:
+    place(DEADLINE_SECONDS, replace(OPEN, status=status, open_shard=None))
+    assert run() == []
+
+
+def test_an_order_is_told_in_each_run_while_it_is_late_always_as_the_same_fact(
+    place: Place, watchdog: Any, heard: Heard, orders: Any
+) -> None:
+    order_id = place(DEADLINE_SECONDS)
+    kept = orders.scan()["Items"]
+    for _ in range(2):
+        watchdog.handler(SCHEDULED, None)
+    first, second = [envelope["detail"] for envelope in heard()]
+    due = datetime.fromisoformat(kept[0]["openedAt"]) + timedelta(seconds=DEADLINE_SECONDS)
+    assert (first["orderId"], first["timestamp"]) == (str(order_id), Timestamp.of(due))
+    assert first == second
+    assert orders.scan()["Items"] == kept
+
+
+def test_many_late_orders_are_all_told_once(place: Place, run: Run) -> None:
+    """More than a page of the index, and more than PutEvents takes at once."""
+    late = [place(DEADLINE_SECONDS + n / 10, shard=n % 21 // 20) for n in range(110)]
+    told = run()
+    assert sorted(told) == sorted(late)
+
+
+def test_late_orders_are_told_even_if_some_before_were_not(place: Place, run: Run, watchdog: Any, heard: Heard) -> None:
+    late = [place(DEADLINE_SECONDS) for _ in range(ENTRIES_MAX)]
+    with refusing(watchdog.bus._client, ATTEMPTS), pytest.raises(NotTold):
+        watchdog.handler(SCHEDULED, None)
+    heard()
+    assert sorted(run()) == sorted(late)
+
+
+@pytest.mark.parametrize("shard", range(OPEN_SHARDS))
+def test_the_age_of_the_oldest_open_order_is_measured(place: Place, run: Run, counted: Counted, shard: int) -> None:
+    place(100_000, replace(OPEN, status="FAILED", open_shard=None))
+    place(50_000, shard=shard)
+    place(70, shard=(shard + 1) % OPEN_SHARDS)
+    place(40_000, shard=shard)
+    counted()
+    run()
+    assert 50_000 <= counted()["OldestOpenSeconds"] < 50_000 + SLACK_SECONDS
+
+
+def test_without_an_open_order_the_age_is_0(run: Run, counted: Counted) -> None:
+    run()
+    metrics = counted()
+    assert "OldestOpenSeconds" in metrics
+    assert metrics["OldestOpenSeconds"] < 0.001
+
+
+def test_what_is_told_is_counted(place: Place, run: Run, counted: Counted) -> None:
+    place(DEADLINE_SECONDS)
+    place(2 * DEADLINE_SECONDS)
+    place(0)
+    counted()
+    run()
+    assert counted()["SagasExpired"] == 2

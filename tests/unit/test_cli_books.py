@@ -1,0 +1,145 @@
+"""The books: what is wrong in what the services recorded; and an order's status by what the journal heard of it."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from deployment import tables
+from emulation import create_tables
+from given import AT, ORDER_ID
+from moto import mock_aws
+from msgspec.structs import replace
+
+from inventory.reactions import Reservation
+from order.reactions import Order
+from payment.reactions import Payment
+from saga.events import Amount
+from saga.ledger import DynamoLedger, Entry, State
+from sagactl import aws, books, journal, shop
+from sagactl.stack import Stack
+from shipping.reactions import Shipment
+
+PRODUCT, STOCKED = "item-001", 500
+
+COMPLETED = Order(status="COMPLETED", product_id=PRODUCT, quantity=2, amount=Amount(1000))
+CHARGED = Payment(status="CHARGED", amount=Amount(1000))
+RESERVED = Reservation(status="RESERVED", product_id=PRODUCT, quantity=2)
+SHIPPED = Shipment(status="SHIPPED", paid=True, quantity=2)
+
+FAILED = replace(COMPLETED, status="FAILED", reason="a reason")
+DECLINED, REFUNDED = replace(CHARGED, status="DECLINED"), replace(CHARGED, status="CANCELLED")
+OUT_OF_STOCK, RELEASED = replace(RESERVED, status="OUT_OF_STOCK"), replace(RESERVED, status="RELEASED")
+WAITING, REFUSED = replace(SHIPPED, status="WAITING"), replace(SHIPPED, status="FAILED")
+
+# fmt: off
+BALANCED: list[tuple[State, ...]] = [
+    (COMPLETED, CHARGED,  RESERVED,     SHIPPED),
+    (FAILED,    REFUNDED, RELEASED,     REFUSED),
+    (FAILED,    DECLINED, RELEASED,     WAITING),
+    (FAILED,    REFUNDED, OUT_OF_STOCK, WAITING),
+    (FAILED,    DECLINED, OUT_OF_STOCK),
+]
+
+ASTRAY: list[tuple[tuple[State, ...], str]] = [
+    # what is recorded                                             what is said
+    ((),                                                           "still None"),
+    ((CHARGED, RESERVED, SHIPPED),                                 "still None"),
+    ((replace(COMPLETED, status="PENDING"), CHARGED, RESERVED),    "still PENDING"),
+    ((replace(COMPLETED, status="FAILING"), REFUNDED, RELEASED),   "still FAILING"),
+    ((COMPLETED,),                                                 "'payment': None"),
+    ((FAILED, CHARGED, RESERVED, SHIPPED),                         "'payment': 'CHARGED'"),
+    ((COMPLETED, REFUNDED, RESERVED, SHIPPED),                     "'payment': 'CANCELLED'"),
+    ((COMPLETED, RESERVED, SHIPPED),                               "'payment': None"),
+    ((COMPLETED, CHARGED, RELEASED, SHIPPED),                      "'inventory': 'RELEASED'"),
+    ((COMPLETED, CHARGED, RESERVED, WAITING),                      "'shipping': 'WAITING'"),
+    ((FAILED, CHARGED, RELEASED, REFUSED),                         "'payment': 'CHARGED'"),
+    ((FAILED, REFUNDED, RESERVED, REFUSED),                        "'inventory': 'RESERVED'"),
+    ((FAILED, REFUNDED, RELEASED, SHIPPED),                        "'shipping': 'SHIPPED'"),
+    ((COMPLETED, replace(CHARGED, amount=Amount(999)), RESERVED, SHIPPED),
+     "2 item-001 for 1000 ordered, 2 item-001 for 999 done"),
+    ((COMPLETED, CHARGED, replace(RESERVED, quantity=3), SHIPPED),
+     "2 item-001 for 1000 ordered, 3 item-001 for 1000 done"),
+    ((COMPLETED, CHARGED, replace(RESERVED, product_id="item-002"), SHIPPED),
+     "2 item-001 for 1000 ordered, 2 item-002 for 1000 done"),
+]
+# fmt: on
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    """The services' tables, empty, as if they were AWS's."""
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+    with mock_aws():
+        create_tables(boto3.client("dynamodb"))
+        yield Stack(aws.target(aws=True), {table["TableName"]: table["TableName"] for table in tables()})
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+
+
+def record(stack: Stack, states: tuple[State, ...]) -> None:
+    """Has each service record its state, and the stock what is left besides."""
+    for state in states:
+        [service] = (name for name, kind in books._STATES.items() if isinstance(state, kind))
+        entry = Entry(ORDER_ID, 1, AT, state, {}, {})
+        DynamoLedger(stack.client("dynamodb"), stack.table(service), type(state)).record(entry, None)
+    for product_id in (PRODUCT, "item-002"):
+        held = sum(s.held for s in states if isinstance(s, Reservation) and s.product_id == product_id)
+        shop.set_available(stack, product_id, STOCKED - held)
+
+
+def audit(stack: Stack, **stocked: int) -> list[str]:
+    return books.audit(stack, [str(ORDER_ID)], {PRODUCT: STOCKED, "item-002": STOCKED} | stocked)
+
+
+@pytest.mark.parametrize("states", BALANCED)
+def test_an_order_is_done_in_full_or_not_at_all(stack: Stack, states: tuple[State, ...]) -> None:
+    record(stack, states)
+    assert audit(stack) == []
+
+
+@pytest.mark.parametrize(("states", "problem"), ASTRAY)
+def test_anything_else_is_a_problem(stack: Stack, states: tuple[State, ...], problem: str) -> None:
+    record(stack, states)
+    [said] = audit(stack)
+    assert said.startswith(f"{ORDER_ID}: ")
+    assert problem in said
+
+
+def test_stock_is_what_is_available_or_held(stack: Stack) -> None:
+    record(stack, (COMPLETED, CHARGED, RESERVED, SHIPPED))
+    assert shop.available(stack) == {PRODUCT: STOCKED - 2, "item-002": STOCKED}
+    assert books.stock(stack) == {PRODUCT: STOCKED, "item-002": STOCKED}
+
+
+def test_stock_that_appears_or_vanishes_is_a_problem(stack: Stack) -> None:
+    record(stack, (COMPLETED, CHARGED, RESERVED, SHIPPED))
+    assert audit(stack, **{PRODUCT: 501, "item-002": 0, "item-003": 1}) == [
+        "item-001: 500 available or held, 501 stocked",
+        "item-002: 500 available or held, 0 stocked",
+        "item-003: 0 available or held, 1 stocked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ("", "PENDING"),
+        ("OrderCreated", "PENDING"),
+        ("OrderCreated PaymentOK StockReserved", "PENDING"),
+        ("OrderCreated OrderExpired", "PENDING"),
+        ("OrderCreated PaymentFail", "FAILING"),
+        ("OrderCreated StockFailed", "FAILING"),
+        ("OrderCreated PaymentOK StockReserved ShipmentFail", "FAILING"),
+        ("PaymentCancel", "FAILING"),
+        ("StockRelease", "FAILING"),
+        ("OrderCreated PaymentFail StockRelease OrderFailed", "FAILED"),
+        ("OrderFailed", "FAILED"),
+        ("OrderCreated PaymentOK StockReserved ShipmentOK", "COMPLETED"),
+        ("ShipmentOK", "COMPLETED"),
+    ],
+)
+def test_a_summary_knows_its_status_by_its_events(events: str, status: str) -> None:
+    at = "2026-01-31T12:00:00.000Z"
+    summary = journal.Summary("an order", at, dict.fromkeys(events.split(), at))
+    assert (summary.status, summary.is_open) == (status, status in {"PENDING", "FAILING"})

@@ -1,0 +1,95 @@
+"""`saga demo`: its last line and its exit code, when all goes well and when anything doesn't."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import pytest
+from typer.testing import CliRunner
+
+from sagactl import books, demo, shop
+from sagactl.cli import app
+from sagactl.demo import Story
+from sagactl.journal import Told
+from sagactl.stack import Stack
+
+type Outcome = Callable[..., None]
+GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]
+CREATED = Told("OrderCreated", "saga.order", "2026-01-31T12:00:00.000Z", "1", None, 0)
+SHIPPED = Told("ShipmentOK", "saga.shipping", "2026-01-31T12:00:01.234Z", "2", "1", 1234)
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Says how the orders of the demo come out, and what the books say of it."""
+
+    def outcome(statuses: Sequence[str], problems: Sequence[str] = ()) -> None:
+        def follow(_: Stack, stories: Sequence[Story], *, live: bool) -> None:
+            assert not live
+            for story, status in zip(stories, statuses, strict=True):
+                story.status = status
+                story.timeline = [CREATED, SHIPPED]
+
+        monkeypatch.setattr(demo, "follow", follow)
+        monkeypatch.setattr(books, "audit", lambda *_: list(problems))
+
+    monkeypatch.setattr(demo, "deployed", lambda *_, **__: None)
+    monkeypatch.setattr(demo, "place", lambda *_: None)
+    monkeypatch.setattr(shop, "set_available", lambda *_: None)
+    monkeypatch.setattr(books, "stock", lambda *_: {})
+    return outcome
+
+
+def test_all_as_expected(outcome: Outcome) -> None:
+    outcome(GOOD)
+    ran = CliRunner().invoke(app, ["demo"])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert lines[-1] == "5 sagas closed: 1 COMPLETED, 4 FAILED, 0 open. Money and stock balance."
+    for story in demo.five_ways():
+        assert any(line.startswith(f"{story.expected:9}  {story.title}  by ") for line in lines)
+    assert "1,234 ms" in ran.stdout
+    assert lines[2].split() == ["1,234", "ms", "ShipmentOK", "told", "by", "shipping"]
+
+
+BAD = {
+    "an order stays open": (
+        ["PENDING", "FAILED", "FAILED", "FAILED", "FAILED"],
+        ["an id: still PENDING"],
+        "4 sagas closed: 0 COMPLETED, 4 FAILED, 1 open.",
+        "All goes well: PENDING, not COMPLETED; an id: still PENDING",
+    ),
+    "an order ends otherwise": (
+        ["COMPLETED", "COMPLETED", "FAILED", "FAILED", "FAILED"],
+        [],
+        "5 sagas closed: 2 COMPLETED, 3 FAILED, 0 open.",
+        "Payment is declined: COMPLETED, not FAILED",
+    ),
+    "money and stock don't balance": (
+        GOOD,
+        ["item-001: 499 available or held, 500 stocked"],
+        "5 sagas closed: 1 COMPLETED, 4 FAILED, 0 open.",
+        "item-001: 499 available or held, 500 stocked",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_anything_else_is_an_error(outcome: Outcome, case: str) -> None:
+    statuses, problems, closed, error = BAD[case]
+    outcome(statuses, problems)
+    ran = CliRunner().invoke(app, ["demo"])
+    assert ran.exit_code == 1
+    assert ran.stdout.splitlines()[-1] == closed
+    assert ran.stderr == f"error: {error}. Look at what happened: saga orders.\n"
+
+
+def test_programs_get_json_and_the_same_exit_code(outcome: Outcome) -> None:
+    outcome(GOOD)
+    ran = CliRunner().invoke(app, ["demo", "--json"])
+    found = json.loads(ran.stdout)
+    assert (ran.exit_code, found["problems"]) == (0, [])
+    assert [order["status"] for order in found["orders"]] == GOOD
+
+    outcome(GOOD, ["astray"])
+    ran = CliRunner().invoke(app, ["demo", "--json"])
+    assert (ran.exit_code, json.loads(ran.stdout)["problems"]) == (1, ["astray"])

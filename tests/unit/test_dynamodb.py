@@ -1,0 +1,77 @@
+"""What DynamoDB is asked, and what it means when it refuses: a race is a Conflict, anything else an error."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from given import AT, ORDER_ID
+
+from inventory.reactions import Reservation
+from inventory.stock import DynamoStockLedger
+from saga.ledger import Conflict, Entry
+
+HOLDS_UNITS = Reservation(status="RESERVED", product_id="apple", quantity=1)
+HOLDS_NONE = Reservation(status="RELEASED")
+
+
+class Client:
+    """Refuses every write: a single one without reasons, a transaction with one for each of its writes."""
+
+    def __init__(self, code: str, *reasons: str) -> None:
+        response: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+        self.error = ClientError(response, "Write")
+
+    def put_item(self, **_: Any) -> None:
+        raise self.error
+
+    transact_write_items = put_item
+
+
+def record(client: Any, state: Reservation) -> None:
+    DynamoStockLedger(client, "reservations", "stock").record(Entry(ORDER_ID, 1, AT, state, {}, {}), None)
+
+
+# fmt: off
+RACES = [
+    (HOLDS_NONE,  Client("ConditionalCheckFailedException")),
+    (HOLDS_NONE,  Client("TransactionConflictException")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "ConditionalCheckFailed", "None")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "None", "ConditionalCheckFailed")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "TransactionConflict", "None")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "None", "TransactionConflict")),
+]
+ERRORS = [
+    (HOLDS_NONE,  Client("ProvisionedThroughputExceededException")),
+    (HOLDS_NONE,  Client("ThrottlingException")),
+    (HOLDS_NONE,  Client("ResourceNotFoundException")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "None", "ThrottlingError")),
+    (HOLDS_UNITS, Client("TransactionCanceledException", "ValidationError", "None")),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("state", "client"), RACES)
+def test_another_write_came_first(state: Reservation, client: Client) -> None:
+    with pytest.raises(Conflict):
+        record(client, state)
+
+
+@pytest.mark.parametrize(("state", "client"), ERRORS)
+def test_it_was_something_else(state: Reservation, client: Client) -> None:
+    with pytest.raises(ClientError) as raised:
+        record(client, state)
+    assert raised.value is client.error
+
+
+def test_what_is_read_is_never_stale() -> None:
+    asked = []
+
+    class Client:
+        def get_item(self, **asks: Any) -> dict[str, Any]:
+            asked.append(asks)
+            return {}
+
+    client: Any = Client()
+    ledger = DynamoStockLedger(client, "reservations", "stock")
+    assert (ledger.recall(ORDER_ID), ledger.available("apple")) == (None, None)
+    assert [(asks["TableName"], asks["ConsistentRead"]) for asks in asked] == [("reservations", True), ("stock", True)]

@@ -1,0 +1,266 @@
+"""Events: what of each field is accepted, what is refused, and what is read as what."""
+
+import json
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from given import AT, ORDER_ID, a, detail
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import FieldInfo, fields, replace
+
+from saga.bus import ENTRIES_MAX
+from saga.events import (
+    EVENTS,
+    HOPS_MAX,
+    Amount,
+    AmountOrZero,
+    Event,
+    Metadata,
+    OrderCreated,
+    PaymentCancel,
+    ProductId,
+    Quantity,
+    QuantityOrZero,
+    Reason,
+    Refused,
+    Timestamp,
+    parse,
+    to_json,
+)
+
+WIDEST = "\N{PILE OF POO}"  # four bytes
+NAN, INFINITY = float("nan"), float("inf")
+
+# By type, as every field of every event is one of these.
+ACCEPTED: dict[Any, list[Any]] = {
+    UUID: [str(ORDER_ID), str(ORDER_ID).upper()],
+    Amount: [0.01, 1, 1.0, 0.1, 19.99, 1234567890.12, 9999999999.99],
+    AmountOrZero: [0, 0.0, 0.01, 9999999999.99],
+    Quantity: [1, 1.0, 10_000],
+    QuantityOrZero: [0, 1, 10_000],
+    ProductId: ["a", "A.b_c-9", "a" * 64],
+    ProductId | None: [None, "a", "a" * 64],
+    Reason: ["", "a" * 100, WIDEST * 100],
+    Timestamp: [AT, "2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00Z"],
+    Metadata | None: [None, {}, {"hops": 0}, {"causationId": None}, {"causationId": WIDEST * 128, "hops": HOPS_MAX}],
+}
+NO_OBJECT: list[Any] = ["", "a", True, 1, 0.5, [], [{}]]
+NO_TEXT: list[Any] = [True, 0, 1, 1.5, [], ["a"], {}, {"a": 1}]
+NO_NUMBER: list[Any] = [None, True, False, "", "1", "1.00", [], [1], {}, NAN, INFINITY, -INFINITY, json.loads("1e400")]
+NO_AMOUNT = [*NO_NUMBER, -0.01, -1, 9999999999.995, 10_000_000_000, 10**400, 1e300, 0.001, 1.001, 1e-400 + 1e-300]
+NO_QUANTITY = [*NO_NUMBER, -1, 0.5, 1.5, 10_001, 10**400, 1e300]
+LONE_SURROGATE = json.loads(r'"\ud800"')  # JSON can say it, UTF-8 cannot
+WILD = ["\x00", "a\n", "\x1b[31m", "\x7f", "\x9b", LONE_SURROGATE]
+NO_PRODUCT = [*NO_TEXT, "", "a" * 65, "a b", "a\n", "\n", "a/b", "ä", "\x00", LONE_SURROGATE]
+NO_HOPS: list[Any] = [None, -1, 0.5, HOPS_MAX + 1, "1", True, NAN, INFINITY, [], 10**400]
+REFUSED: dict[Any, list[Any]] = {
+    UUID: [
+        None,
+        *NO_TEXT,
+        "",
+        "a",
+        str(ORDER_ID)[:-1],
+        f"{ORDER_ID}0",
+        f"{ORDER_ID}\n",
+        f"{{{ORDER_ID}}}",
+        LONE_SURROGATE,
+    ],
+    Amount: [*NO_AMOUNT, 0, 0.0, -0.0],
+    AmountOrZero: NO_AMOUNT,
+    Quantity: [*NO_QUANTITY, 0],
+    QuantityOrZero: NO_QUANTITY,
+    ProductId: [None, *NO_PRODUCT],
+    ProductId | None: NO_PRODUCT,
+    Reason: [None, *NO_TEXT, "a" * 101, *WILD],
+    Timestamp: [
+        None,
+        *NO_TEXT,
+        "",
+        "now",
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "2026-02-30T12:00:00Z",
+        f"{AT}\n",
+        LONE_SURROGATE,
+    ],
+    Metadata | None: [
+        *NO_OBJECT,
+        *[{"hops": hops} for hops in NO_HOPS],
+        *[{"causationId": cause} for cause in ("a" * 129, *WILD, *NO_TEXT)],
+    ],
+}
+
+EVERY_FIELD = [pytest.param(e, f, id=f"{e.__name__}.{f.encode_name}") for e in EVENTS.values() for f in fields(e)]
+EVERY_EVENT = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+
+
+def problems(raw: object, event: type[Event]) -> list[str]:
+    with pytest.raises(Refused) as refused:
+        parse(raw, event)
+    return refused.value.problems
+
+
+@pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
+def test_a_field_within_its_limits_is_accepted(event: type[Event], field: FieldInfo) -> None:
+    for value in ACCEPTED[field.type]:
+        parse(detail(a(event)) | {field.encode_name: value}, event)
+
+
+@pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
+def test_a_field_beyond_its_limits_is_refused_by_name(event: type[Event], field: FieldInfo) -> None:
+    for value in REFUSED[field.type]:
+        (problem,) = problems(detail(a(event)) | {field.encode_name: value}, event)
+        assert problem.startswith(f"{field.encode_name}: "), value
+        assert len(problem) <= 120, value
+
+
+@pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
+def test_only_metadata_may_be_missing(event: type[Event], field: FieldInfo) -> None:
+    raw = detail(replace(a(event), metadata=Metadata()))
+    del raw[field.encode_name]
+    if field.type == Metadata | None:
+        assert parse(raw, event) == a(event)
+    else:
+        assert problems(raw, event) == [f"{field.encode_name}: missing"]
+
+
+@EVERY_EVENT
+def test_every_problem_is_named_at_once(event: type[Event]) -> None:
+    names = [field.encode_name for field in fields(event)]
+    named = [problem.split(":")[0] for problem in problems({name: [] for name in names}, event)]
+    assert named == ["eventType", *names]
+
+
+@EVERY_EVENT
+def test_the_event_type_is_the_detail_type(event: type[Event]) -> None:
+    (other, *_) = EVENTS.keys() - {event.__name__}
+    for raw in (detail(a(event)) | {"eventType": other}, detail(a(event)) | {"eventType": None}):
+        assert problems(raw, event) == [f"eventType: expected '{event.__name__}'"]
+
+
+@EVERY_EVENT
+@pytest.mark.parametrize("raw", [None, "", "{}", 1, [], [{}]])
+def test_a_detail_is_an_object(event: type[Event], raw: object) -> None:
+    assert problems(raw, event) == [f"expected an object, got {type(raw).__name__}"]
+
+
+@EVERY_EVENT
+def test_unknown_fields_pass(event: type[Event]) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    more = {"unknown": deep, "": None, "metadata": {"unknown": deep, "hops": 3}}
+    assert parse(detail(a(event)) | more, event) == a(event, metadata=Metadata(hops=3))
+
+
+@pytest.mark.parametrize("depth", [2_000, 100_000])
+def test_deep_nesting_is_refused_like_anything_else(depth: int) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(depth):
+        deep = {"hops": deep}
+    names = [field.encode_name for field in fields(OrderCreated)]
+    named = [problem.split(":")[0] for problem in problems(dict.fromkeys(names, deep), OrderCreated)]
+    assert named == ["eventType", *names]
+
+
+def test_an_order_id_is_normalised() -> None:
+    assert json.loads(to_json(a(OrderCreated, order_id=UUID(str(ORDER_ID).upper()))))["orderId"] == str(ORDER_ID)
+    assert parse(detail(a(OrderCreated)) | {"orderId": str(ORDER_ID).upper()}, OrderCreated) == a(OrderCreated)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.000Z"),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
+        ("2026-01-31T12:00:00.1239+00:00", "2026-01-31T12:00:00.123Z"),
+        ("2026-01-31T23:30:00-01:30", "2026-02-01T01:00:00.000Z"),
+        ("2026-02-01T00:30:00+05:45", "2026-01-31T18:45:00.000Z"),
+    ],
+)
+def test_a_timestamp_is_normalised(text: str, read: str) -> None:
+    assert Timestamp.parse(text) == read
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_timestamp_is_refused_where_utc_has_no_such_year(text: str) -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        Timestamp.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "amount", "wire"),
+    [
+        (0.01, "0.01", b"0.01"),
+        (0.1, "0.1", b"0.1"),
+        (0.29, "0.29", b"0.29"),
+        (1.10, "1.1", b"1.1"),
+        (100.0, "100", b"100"),
+        (100, "100", b"100"),
+        (1e3, "1000", b"1000"),
+        (9999999999.99, "9999999999.99", b"9999999999.99"),
+    ],
+)
+def test_an_amount_is_exact(number: float, amount: str, wire: bytes) -> None:
+    assert Amount.parse(number) == Decimal(amount)
+    assert to_json(Amount.parse(number)) == wire
+
+
+def test_an_amount_that_binary_arithmetic_has_made_inexact_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 2 decimals"):
+        Amount.parse(0.1 + 0.2)
+
+
+CENTS = st.integers(1, 10**12 - 1)
+
+
+@settings(deadline=None)
+@given(CENTS)
+def test_every_amount_survives_the_wire(cents: int) -> None:
+    exact = Decimal(cents) / 100
+    assert Amount.parse(float(exact)) == exact
+    assert Amount.parse(json.loads(to_json(Amount(exact)))) == exact
+
+
+AMOUNTS = CENTS.map(lambda cents: Decimal(cents) / 100)
+TEXT = st.characters(exclude_categories=["Cc", "Cs"])
+PRODUCTS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    UUID: st.uuids(),
+    Amount: AMOUNTS.map(Amount),
+    AmountOrZero: AMOUNTS.map(AmountOrZero) | st.just(AmountOrZero(0)),
+    Quantity: st.integers(1, 10_000),
+    QuantityOrZero: st.integers(0, 10_000),
+    ProductId: PRODUCTS,
+    ProductId | None: PRODUCTS | st.none(),
+    Reason: st.text(TEXT, max_size=100),
+    Timestamp: st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999).map(Timestamp.of),
+    Metadata | None: st.none() | st.builds(Metadata, st.none() | st.text(TEXT, max_size=128), st.integers(0, HOPS_MAX)),
+}
+
+
+def events(event: type[Event]) -> st.SearchStrategy[Event]:
+    return st.builds(event, **{field.name: VALUES[field.type] for field in fields(event)})
+
+
+@settings(deadline=None)
+@given(st.one_of(*map(events, EVENTS.values())))
+def test_what_is_told_is_heard_unchanged(event: Event) -> None:
+    raw = json.loads(to_json(event))
+    assert raw["eventType"] == event.name
+    assert parse(raw, type(event)) == event
+
+
+@EVERY_EVENT
+def test_the_largest_event_is_under_2_kb(event: type[Event]) -> None:
+    raw = {field.encode_name: ACCEPTED[field.type][-1] for field in fields(event)}
+    size = len(to_json(parse(raw | {"eventType": event.__name__}, event)))
+    assert size < 2_000
+    assert size * ENTRIES_MAX < 256_000
+
+
+def test_what_was_never_charged_gives_nothing_back() -> None:
+    assert detail(a(PaymentCancel, refunded=AmountOrZero(0)))["amount"] == 0

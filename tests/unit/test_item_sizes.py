@@ -1,0 +1,63 @@
+"""DynamoDB bills a write by the kilobyte: every service's item stays under one, whatever it holds."""
+
+from typing import Any, get_args
+
+import pytest
+from deployment import load
+from given import AT, ORDER_ID
+from msgspec.structs import fields
+from signatures import returns
+
+from order.reactions import OPEN_SHARDS
+from saga.events import Amount
+from saga.ledger import Entry, Heard
+
+LONGEST: dict[str, Any] = {
+    "open_shard": OPEN_SHARDS - 1,
+    "product_id": "a" * 64,
+    "quantity": 10_000,
+    "amount": Amount("9999999999.99"),
+    "payment_settled": True,
+    "stock_settled": True,
+    "paid": True,
+    "reason": "\N{PILE OF POO}" * 100,
+}
+
+
+def size(value: dict[str, Any]) -> int:
+    """Bytes that DynamoDB counts for a value in its wire format, as its developer guide says."""
+    match value:
+        case {"S": text}:
+            return len(text.encode())
+        case {"N": number}:
+            return (len(number.strip("-0.").replace(".", "")) + 1) // 2 + 1
+        case {"BOOL": _} | {"NULL": _}:
+            return 1
+        case {"L": items}:
+            return 3 + sum(1 + size(item) for item in items)
+        case {"M": items}:
+            return 3 + sum(1 + len(name.encode()) + size(item) for name, item in items.items())
+    raise AssertionError(value)
+
+
+def largest(reactions: dict[str, Any]) -> Entry[Any]:
+    """An entry with every field at its longest, that has heard and told whatever the service can."""
+    tells = {heard: [fact.__name__ for fact in returns(reaction)[1]] for heard, reaction in reactions.items()}
+    state, _ = returns(next(iter(reactions.values())))
+    (status,) = (max(get_args(f.type), key=len) for f in fields(state) if f.name == "status")
+    longest = {f.name: LONGEST[f.name] for f in fields(state) if f.name != "status"}
+    return Entry(
+        order_id=ORDER_ID,
+        version=len(reactions),
+        opened_at=AT,
+        state=state(status=status, **longest),
+        heard={name: Heard("00000000", max(told, key=len, default=None)) for name, told in tells.items()},
+        told={name: AT for told in tells.values() for name in told},
+    )
+
+
+@pytest.mark.parametrize("name", ["order", "payment", "inventory", "shipping"])
+def test_an_item_is_under_1_kb(name: str) -> None:
+    service = load(f"{name}.app").service
+    item = service.ledger.put(largest(service.reactions), None)["Item"]
+    assert size({"M": item}) < 1_024

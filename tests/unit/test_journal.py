@@ -1,0 +1,70 @@
+"""The journal's items: an event under its order and the time it was told, and the order's summary."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from deployment import load
+from given import AT, ORDER_ID, a, detail, envelope
+
+from saga.events import Event, OrderCreated, PaymentOK, Timestamp
+
+journal = load("journal.app")
+
+ARRIVED_MS = 1_769_861_000_123
+ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")
+KEPT_SECONDS = int(timedelta(days=90).total_seconds())
+
+
+def entry(event: Event, **other: Any) -> Any:
+    return journal.journal_entry(envelope(event, event_id="e1", **other), ARRIVED_MS)
+
+
+def test_an_event_is_kept_whole() -> None:
+    event = a(OrderCreated)
+    assert entry(event) == {
+        "orderId": {"S": str(ORDER_ID)},
+        "sort": {"S": f"{AT}#e1"},
+        "toldAt": {"S": AT},
+        "arrivedAt": {"S": ARRIVED_AT},
+        "eventId": {"S": "e1"},
+        "detailType": {"S": "OrderCreated"},
+        "source": {"S": "saga.order"},
+        "detail": {"S": json.dumps(detail(event))},
+        "expiresAt": {"N": str(ARRIVED_MS // 1000 + KEPT_SECONDS)},
+    }
+
+
+@pytest.mark.parametrize("timestamp", [None, "yesterday", 5, [], "2026-01-31T12:00:00"])
+def test_an_event_without_a_usable_timestamp_counts_from_its_arrival(timestamp: object) -> None:
+    kept = entry(a(OrderCreated), detail=detail(a(OrderCreated)) | {"timestamp": timestamp})
+    assert kept["toldAt"] == kept["arrivedAt"] == {"S": ARRIVED_AT}
+    assert kept["sort"] == {"S": f"{ARRIVED_AT}#e1"}
+
+
+def test_times_and_ids_are_written_in_one_way_so_that_they_sort_and_match() -> None:
+    said = {"timestamp": "2026-01-31T13:00:00+01:00", "orderId": str(ORDER_ID).upper()}
+    kept = entry(a(OrderCreated), detail=detail(a(OrderCreated)) | said)
+    assert (kept["toldAt"], kept["orderId"]) == ({"S": AT}, {"S": str(ORDER_ID)})
+
+
+def test_events_of_an_order_sort_by_when_they_were_told() -> None:
+    later = Timestamp("2026-01-31T12:00:00.001Z")
+    assert entry(a(OrderCreated))["sort"]["S"] < entry(a(PaymentOK, timestamp=later))["sort"]["S"] < journal.SUMMARY
+
+
+def test_a_summary_says_when_each_event_was_told() -> None:
+    update = journal.summary(entry(a(PaymentOK)))
+    assert update["Key"] == {"orderId": {"S": str(ORDER_ID)}, "sort": {"S": journal.SUMMARY}}
+    assert update["ExpressionAttributeNames"] == {"#event": "PaymentOK"}
+    assert update["ExpressionAttributeValues"][":at"] == {"S": AT}
+
+
+def test_summaries_are_spread_by_day_and_shard() -> None:
+    orders = [a(OrderCreated, order_id=UUID(int=number)) for number in range(200)]
+    keys = [journal.summary(entry(order))["ExpressionAttributeValues"][":day"]["S"] for order in orders]
+    assert {key.split("#")[0] for key in keys} == {"2026-01-31"}
+    assert {key.split("#")[1] for key in keys} == {str(shard) for shard in range(journal.DAY_SHARDS)}
+    assert keys == [journal.summary(entry(order))["ExpressionAttributeValues"][":day"]["S"] for order in orders]

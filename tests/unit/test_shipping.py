@@ -1,0 +1,63 @@
+"""Shipping: joins payment and stock, and decides once, for good, whether the order ships."""
+
+import pytest
+from given import a, cases, every_case, named
+
+from saga.events import Event, OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from shipping.reactions import Shipment, expire, ship
+
+CAPACITY = 10
+
+PAID = Shipment(status="WAITING", paid=True)
+FITS, TOO_MANY = Shipment(status="WAITING", quantity=10), Shipment(status="WAITING", quantity=11)
+SHIPPED = Shipment(status="SHIPPED", paid=True, quantity=10)
+REFUSED = Shipment(status="FAILED", paid=True, quantity=11, reason="quantity 11 is over the capacity of 10")
+
+EXPIRED = Shipment(status="FAILED", reason="the order expired")
+PAID_EXPIRED = Shipment(status="FAILED", paid=True, reason="the order expired")
+FITS_EXPIRED = Shipment(status="FAILED", quantity=10, reason="the order expired")
+
+# fmt: off
+TABLE = [
+    # given        when it hears                    then it is     and tells
+    (None,         a(PaymentOK),                    PAID,          None),
+    (None,         a(StockReserved, quantity=10),   FITS,          None),
+    (None,         a(StockReserved, quantity=11),   TOO_MANY,      None),
+    (PAID,         a(PaymentOK),                    PAID,          None),
+    (FITS,         a(StockReserved, quantity=10),   FITS,          None),
+    # the second of the two
+    (PAID,         a(StockReserved, quantity=10),   SHIPPED,       ShipmentOK),
+    (PAID,         a(StockReserved, quantity=11),   REFUSED,       ShipmentFail),
+    (FITS,         a(PaymentOK),                    SHIPPED,       ShipmentOK),
+    (TOO_MANY,     a(PaymentOK),                    REFUSED,       ShipmentFail),
+    # it took too long
+    (None,         a(OrderExpired),                 EXPIRED,       ShipmentFail),
+    (PAID,         a(OrderExpired),                 PAID_EXPIRED,  ShipmentFail),
+    (FITS,         a(OrderExpired),                 FITS_EXPIRED,  ShipmentFail),
+    # what is decided stays
+    (SHIPPED,      a(PaymentOK),                    SHIPPED,       ShipmentOK),
+    (SHIPPED,      a(StockReserved),                SHIPPED,       ShipmentOK),
+    (SHIPPED,      a(OrderExpired),                 SHIPPED,       ShipmentOK),
+    (REFUSED,      a(PaymentOK),                    REFUSED,       ShipmentFail),
+    (REFUSED,      a(StockReserved),                REFUSED,       ShipmentFail),
+    (REFUSED,      a(OrderExpired),                 REFUSED,       ShipmentFail),
+    (EXPIRED,      a(PaymentOK),                    EXPIRED,       ShipmentFail),
+    (EXPIRED,      a(StockReserved),                EXPIRED,       ShipmentFail),
+    (EXPIRED,      a(OrderExpired),                 EXPIRED,       ShipmentFail),
+    (PAID_EXPIRED, a(StockReserved),                PAID_EXPIRED,  ShipmentFail),
+    (FITS_EXPIRED, a(PaymentOK),                    FITS_EXPIRED,  ShipmentFail),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("given", "when", "then", "tells"), TABLE, ids=named)
+def test_shipping(given: Shipment | None, when: Event, then: Shipment, tells: type[Event] | None) -> None:
+    match when:
+        case PaymentOK() | StockReserved():
+            assert ship(when, given, capacity=CAPACITY) == (then, tells)
+        case OrderExpired():
+            assert expire(when, given) == (then, tells)
+
+
+def test_the_table_is_complete() -> None:
+    assert cases(TABLE) == every_case(Shipment, ship, expire)

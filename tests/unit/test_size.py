@@ -1,0 +1,33 @@
+"""Limits on length, so that the code stays readable in one sitting."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from deployment import PROJECT
+
+SOURCES = [path for folder in ("functions", "infra") for path in sorted((PROJECT / folder).rglob("*.py"))]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "functions").glob("*/reactions.py")), ids=lambda path: path.parent.name
+)
+def test_reactions_are_at_most_80_lines(path: Path) -> None:
+    assert len(lines(path)) <= 80
+
+
+def test_the_kernel_is_at_most_400_lines() -> None:
+    kernel = (PROJECT / "functions/saga").glob("*.py")
+    assert sum(bool(line.strip()) for path in kernel for line in lines(path)) <= 400
+
+
+def test_a_function_is_at_most_40_lines() -> None:
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= 40, f"{path}: {node.name}"
