@@ -1,0 +1,296 @@
+"""Every way in which orders can go: all deliveries in every order, with every fault that a budget allows.
+
+Breadth first, so that the first violation found has one of the shortest schedules that lead to it.
+"""
+
+import json
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from explore.world import CRASHES, HTTP, ORDER_IDS, REFUSALS, SERVICES, Case, Delivery, World, case, expired, heard_by
+
+type Door = Literal["POST", "bus"]
+
+_CLOSED = {"COMPLETED", "FAILED"}
+# How a status may change; a service not named here may do as it likes. No act is ever done twice.
+_MAY_BECOME: dict[str, dict[str | None, set[str]]] = {
+    "order": {
+        None: {"PENDING", "FAILING", "COMPLETED", "FAILED"},
+        "PENDING": {"FAILING", "COMPLETED", "FAILED"},
+        "FAILING": {"FAILED"},
+    },
+    "payment": {None: {"CHARGED", "DECLINED", "CANCELLED"}, "CHARGED": {"CANCELLED"}},
+    "inventory": {None: {"RESERVED", "OUT_OF_STOCK", "RELEASED"}, "RESERVED": {"RELEASED"}},
+    "shipping": {None: {"WAITING", "SHIPPED", "FAILED"}, "WAITING": {"SHIPPED", "FAILED"}},
+}
+
+
+class Budget(NamedTuple):
+    """How often each fault may befall one schedule; `asks` is how often the watchdog asks out of turn.
+
+    `conflicts` counts deliveries heard in full between another's recall and record. Without a watchdog, retries alone
+    must close every order, so none is given up.
+    """
+
+    repeats: int = 0
+    losses: int = 0
+    crashes: int = 0
+    refusals: int = 0
+    conflicts: int = 0
+    asks: int = 0
+    watchdog: bool = True
+
+
+class State(NamedTuple):
+    """All there is at one moment. `entries` are by order, then service; `flight` is what may be delivered next.
+
+    `given_up`: a delivery was lost, or its retries spent, so that only the dead-letter queue knows of it.
+    """
+
+    entries: tuple[bytes | None, ...]
+    stock: int
+    flight: frozenset[Delivery]
+    left: Budget
+    failures_told: frozenset[int] = frozenset()
+    given_up: bool = False
+    asked: bool = False
+
+
+class Step(NamedTuple):
+    """What happened: a delivery with the fault that befell it and the facts it had told, or the watchdog's asking."""
+
+    delivery: Delivery | None
+    what: str
+    told: tuple[str, ...]
+
+
+class Violation(AssertionError):
+    """What must never be, with the choices that lead to it from the start."""
+
+    def __init__(self, what: str, choices: list[int], steps: list[Step]) -> None:
+        super().__init__(what)
+        self.what, self.choices, self.steps = what, choices, steps
+
+
+@dataclass
+class Found:
+    states: int = 0
+    transitions: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+
+
+def explore(world: World, door: Door, budget: Budget) -> Found:
+    """Counts what there is to see. Raises Violation."""
+    start = opening(world, door, budget)
+    origin: dict[State, tuple[State, int] | None] = {start: None}
+    todo, found = deque([start]), Found()
+    while todo:
+        state = todo.popleft()
+        following = [after for _, after in successors(state)]
+        found.transitions += len(following)
+        if wrong := problem(world, state) or (None if following else problem_at_end(state)):
+            raise Violation(wrong, *_schedule(origin, state))
+        for choice, after in enumerate(following):
+            if after not in origin:
+                origin[after] = (state, choice)
+                todo.append(after)
+            if wrong := problem_of_change(state, after):
+                raise Violation(wrong, *_schedule(origin | {after: (state, choice)}, after))
+        if not following:
+            found.ends[" ".join(status(state, order, "order") or "unseen" for order in range(world.orders))] += 1
+    found.states = len(origin)
+    return found
+
+
+def opening(world: World, door: Door, budget: Budget) -> State:
+    """Orders on their way in: as a POST each, or as OrderCreated put on the bus."""
+    created = [world.created(order) for order in range(world.orders)]
+    by_post = [Delivery(HTTP, fact) for fact in created]
+    by_bus = [delivery for fact in created for delivery in heard_by(fact)]
+    entries = (None,) * (world.orders * len(SERVICES))
+    return State(entries, world.stocked, frozenset(by_post if door == "POST" else by_bus), budget)
+
+
+def successors(state: State) -> Iterator[tuple[Step, State]]:
+    """Everything that can happen next, always in the same sequence."""
+    for delivery in sorted(state.flight, key=lambda d: (d.service, d.fact.name, d.fact.order_id)):
+        yield from _deliveries(state, delivery)
+    left, open_orders = state.left, [n for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
+    if open_orders and left.asks:
+        yield _ask(state, open_orders, left._replace(asks=left.asks - 1))
+    elif open_orders and left.watchdog and not state.flight and not state.asked:
+        # Sooner or later it asks when nothing else goes on, and then the order must close.
+        yield _ask(state._replace(asked=True), open_orders, Budget())
+
+
+def _deliveries(state: State, delivery: Delivery) -> Iterator[tuple[Step, State]]:
+    left = state.left
+    heard = _hear(state, delivery)
+    yield Step(delivery, "", _names(heard)), _after(state, delivery, heard, left)
+    if left.repeats:
+        again = _after(state, delivery, heard, left._replace(repeats=left.repeats - 1), again=True)
+        yield Step(delivery, "delivered twice", _names(heard)), again
+    if left.losses:
+        lost = state._replace(left=left._replace(losses=left.losses - 1), given_up=True)
+        yield Step(delivery, "lost", ()), lost._replace(flight=state.flight - {delivery})
+    for faults, name in ((CRASHES, "crashes"), (REFUSALS, "refusals")):
+        for fault in faults if getattr(left, name) else ():
+            yield from _faulty(state, delivery, fault, left._replace(**{name: getattr(left, name) - 1}))
+    for other in state.flight if left.conflicts else ():
+        if _slot(other) == _slot(delivery):
+            both = _hear(state, delivery, other=other)
+            after = _after(state, delivery, both, left._replace(conflicts=left.conflicts - 1))
+            step = Step(delivery, f"while {other.fact.name} is heard", _names(both))
+            yield step, after._replace(flight=after.flight - {other} | _flying(both))
+
+
+def _faulty(state: State, delivery: Delivery, fault: str, left: Budget) -> Iterator[tuple[Step, State]]:
+    heard = _hear(state, delivery, fault)
+    if heard == _hear(state, delivery):
+        return  # it never came to that step
+    yield Step(delivery, f"{fault}, retried", _names(heard)), _after(state, delivery, heard, left)
+    if heard.failed and left.watchdog:
+        given_up = _after(state, delivery, heard._replace(failed=False), left)._replace(given_up=True)
+        yield Step(delivery, f"{fault}, given up", _names(heard)), given_up
+
+
+def _hear(state: State, delivery: Delivery, fault: str | None = None, other: Delivery | None = None) -> Case:
+    return case(delivery, state.entries[_slot(delivery)], state.stock, fault, other)
+
+
+def _after(state: State, delivery: Delivery, heard: Case, left: Budget, *, again: bool = False) -> State:
+    slot = _slot(delivery)
+    flight = state.flight | _flying(heard)
+    failures = {ORDER_IDS.index(fact.order_id) for fact in heard.told if fact.name == "OrderFailed"}
+    return state._replace(
+        entries=(*state.entries[:slot], heard.entry, *state.entries[slot + 1 :]),
+        stock=heard.stock,
+        flight=flight if again or heard.failed else flight - {delivery},
+        left=left,
+        failures_told=state.failures_told | failures,
+    )
+
+
+def _ask(state: State, orders: list[int], left: Budget) -> tuple[Step, State]:
+    asked = frozenset(delivery for order in orders for delivery in heard_by(expired(ORDER_IDS[order])))
+    return Step(None, "the watchdog asks", ("OrderExpired",)), state._replace(flight=state.flight | asked, left=left)
+
+
+def _flying(heard: Case) -> frozenset[Delivery]:
+    return frozenset(delivery for fact in heard.told for delivery in heard_by(fact))
+
+
+def _names(heard: Case) -> tuple[str, ...]:
+    return tuple(fact.name for fact in heard.told)
+
+
+def _slot(delivery: Delivery) -> int:
+    service = "order" if delivery.service == HTTP else delivery.service
+    return ORDER_IDS.index(delivery.fact.order_id) * len(SERVICES) + SERVICES.index(service)
+
+
+# What always holds
+
+
+def problem(world: World, state: State) -> str | None:
+    """Safety: what is wrong with this very state."""
+    held = 0
+    for order in range(world.orders):
+        at = {service: status(state, order, service) for service in SERVICES}
+        done = (at["payment"] == "CHARGED", at["inventory"] == "RESERVED", at["shipping"] == "SHIPPED")
+        held += world.quantity if done[1] else 0
+        if done[2] and not (done[0] and done[1]):
+            return f"shipped, but {at}"
+        if at["order"] == "COMPLETED" and not done[2]:
+            return f"completed, but {at}"
+        if at["order"] == "FAILED" and any(done):
+            return f"failed, but {at}"
+        if order in state.failures_told and at["order"] != "FAILED":
+            return f"OrderFailed was told, but {at}"
+    if state.stock < 0 or state.stock + held != world.stocked:
+        return f"{state.stock} available and {held} held of {world.stocked}"
+    return None
+
+
+def problem_of_change(before: State, after: State) -> str | None:
+    """Safety: nothing is done twice, and what is closed stays so."""
+    for slot, (old, new) in enumerate(zip(before.entries, after.entries, strict=True)):
+        service = SERVICES[slot % len(SERVICES)]
+        was, becomes = _status(old), _status(new)
+        if was != becomes and service in _MAY_BECOME and becomes not in _MAY_BECOME[service].get(was, ()):
+            return f"{service} went from {was} to {becomes}"
+    return None
+
+
+def problem_at_end(state: State) -> str | None:
+    """Liveness: when nothing more can happen, every order is closed, and who listens for OrderFailed heard it."""
+    for order in range(len(state.entries) // len(SERVICES)):
+        at = status(state, order, "order")
+        if at not in _CLOSED and not (at is None and state.given_up):
+            return f"the order stays {at}"
+        if at == "FAILED" and order not in state.failures_told and not state.given_up:
+            return "the order failed, but OrderFailed was never told"
+    return None
+
+
+def status(state: State, order: int, service: str) -> str | None:
+    return _status(state.entries[order * len(SERVICES) + SERVICES.index(service)])
+
+
+def is_open(state: State, order: int) -> bool:
+    """As the watchdog sees it: whether the order is in the index of open orders."""
+    if order * len(SERVICES) >= len(state.entries):
+        return False
+    entry = state.entries[order * len(SERVICES) + SERVICES.index("order")]
+    return entry is not None and "openShard" in _read(entry)
+
+
+def _status(entry: bytes | None) -> str | None:
+    return _read(entry)["status"] if entry else None
+
+
+@cache
+def _read(entry: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(entry)["state"]
+    return fields
+
+
+# How it came about
+
+
+def replay(world: World, door: Door, budget: Budget, choices: list[int]) -> list[Step]:
+    """The steps that these choices make; a violation names the choices that lead to it."""
+    state, steps = opening(world, door, budget), []
+    for choice in choices:
+        step, state = list(successors(state))[choice]
+        steps.append(step)
+    return steps
+
+
+def mermaid(steps: list[Step]) -> str:
+    """The steps as a sequence diagram."""
+    lines = ["sequenceDiagram"]
+    for step in steps:
+        if step.delivery is None:
+            lines.append("    Note over watchdog: asks")
+            continue
+        name, service = step.delivery.fact.name, step.delivery.service
+        source = "client" if service == HTTP else step.delivery.fact.source.removeprefix("saga.")
+        arrow = "--x" if step.what == "lost" else "->>"
+        lines.append(f"    {source}{arrow}{service}: {name}")
+        note = ", ".join(filter(None, [step.what, f"tells {' and '.join(step.told)}" if step.told else ""]))
+        lines += [f"    Note right of {service}: {note}"] if note else []
+    return "\n".join(lines)
+
+
+def _schedule(origin: dict[State, tuple[State, int] | None], state: State) -> tuple[list[int], list[Step]]:
+    choices, steps = [], []
+    while came := origin[state]:
+        before, choice = came
+        choices.append(choice)
+        steps.append(list(successors(before))[choice][0])
+        state = before
+    return choices[::-1], steps[::-1]

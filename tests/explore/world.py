@@ -1,0 +1,198 @@
+"""One service hearing one event, for real, under every fault that can befall it.
+
+Everything is what runs in Lambda, wiring included, except that ledgers are kept in memory and that the bus puts its
+events into a list. What a service does depends on the event, its own entry and the stock alone, so each such case
+is run once and remembered: millions of states of the saga come from a few thousand runs.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from unittest.mock import Mock, patch
+from uuid import UUID, uuid5
+
+from deployment import PROJECT, load
+from msgspec.structs import replace
+
+from inventory.stock import DynamoStockLedger, MemoryStockLedger
+from saga import service as service_module
+from saga.bus import EventBridgeBus, NotTold
+from saga.events import EVENTS, Amount, Event, OrderCreated, OrderExpired, Timestamp, from_builtins, parse, to_json
+from saga.ledger import Conflict, MemoryLedger
+from saga.service import Service
+
+NOW = Timestamp("2026-01-31T12:00:00.000Z")
+PRODUCT = "item-001"
+SERVICES = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py"))
+HTTP = "http"  # order's other door
+CRASHES = ("crash before recall", "crash after recall", "crash after record", "crash after tell")
+REFUSALS = ("PutEvents refuses once", "PutEvents refuses")
+
+
+class World(NamedTuple):
+    """What decides how orders end."""
+
+    pays: bool = True
+    in_stock: bool = True
+    ships: bool = True
+    orders: int = 1
+
+    @property
+    def quantity(self) -> int:
+        return 2 if self.ships else 101
+
+    @property
+    def stocked(self) -> int:
+        """The units that there are: enough for one order, or one unit too few."""
+        return self.quantity if self.in_stock else self.quantity - 1
+
+    def created(self, order: int) -> OrderCreated:
+        amount = Amount(1000 if self.pays else 10_001)
+        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity, amount, timestamp=NOW)
+
+
+class Delivery(NamedTuple):
+    """A fact on its way to a service, or a POST on its way to the order service's HTTP function."""
+
+    service: str
+    fact: Event
+
+
+class Case(NamedTuple):
+    """What came of a delivery: the entry, the stock, and the facts told; `failed` if it is to be delivered again."""
+
+    entry: bytes | None
+    stock: int
+    told: tuple[Event, ...]
+    failed: bool
+
+
+class Crash(BaseException):
+    """The process is gone; nothing in it gets to handle that."""
+
+
+class Faulty:
+    """A ledger, and an EventBridge client, that do what the fault says at their step."""
+
+    def __init__(self, ledger: Any, fault: str | None, meanwhile: Callable[[], None] | None) -> None:
+        self.ledger, self.fault, self.meanwhile = ledger, fault, meanwhile
+        self.told: list[Event] = []
+
+    def recall(self, order_id: UUID) -> Any:
+        self._crash("crash before recall")
+        entry = self.ledger.recall(order_id)
+        self._crash("crash after recall")
+        if self.meanwhile:
+            other, self.meanwhile = self.meanwhile, None
+            other()
+        return entry
+
+    def record(self, entry: Any, before: Any) -> None:
+        self.ledger.record(entry, before)
+        self._crash("crash after record")
+
+    def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        if self.fault in REFUSALS:
+            self.fault = None if self.fault == "PutEvents refuses once" else self.fault
+            return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
+        for entry in Entries:
+            detail = json.loads(entry["Detail"]) | {"metadata": None}  # which says nothing of what happened
+            self.told.append(parse(detail, EVENTS[entry["DetailType"]]))
+        self._crash("crash after tell")
+        return {"Entries": [{"EventId": "1"} for _ in Entries]}
+
+    def _crash(self, step: str) -> None:
+        if self.fault == step:
+            raise Crash
+
+
+APPS = {name: load(f"{name}.app") for name in SERVICES}
+DOOR = load("order.http")
+WATCHDOG = load("order.watchdog")
+ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"account:{order}") for order in range(2)]
+
+
+def expired(order_id: UUID) -> OrderExpired:
+    told: OrderExpired = WATCHDOG.expired(order_id, NOW)
+    return replace(told, metadata=None)
+
+
+def service_of(delivery: Delivery) -> str:
+    return "order" if delivery.service == HTTP else delivery.service
+
+
+def heard_by(event: Event) -> list[Delivery]:
+    return [Delivery(name, event) for name in SERVICES if event.name in APPS[name].service.reactions]
+
+
+@cache
+def case(delivery: Delivery, entry: bytes | None, stock: int, fault: str | None, other: Delivery | None) -> Case:
+    """Has the service hear the fact; with `other`, that is heard in full between recall and record."""
+    name = service_of(delivery)
+    own = APPS[name].service.ledger
+    ledger: Any = MemoryStockLedger({PRODUCT: stock}) if isinstance(own, DynamoStockLedger) else MemoryLedger()
+    order_id = delivery.fact.order_id
+    if entry:
+        ledger.entries[order_id] = from_builtins(json.loads(entry), own.entry_type)
+    before = Faulty(ledger, None, None)
+    faulty = Faulty(ledger, fault, partial(hear, other, before) if other else None)
+    failed = False
+    try:
+        hear(delivery, faulty)
+    except (Crash, Conflict, NotTold):
+        failed = True
+    after = ledger.entries.get(order_id)
+    units = ledger.stock[PRODUCT] if isinstance(own, DynamoStockLedger) else stock
+    return Case(to_json(after) if after else None, units, (*before.told, *faulty.told), failed)
+
+
+def hear(delivery: Delivery, faulty: Faulty) -> None:
+    """As Lambda hands it over."""
+    app = APPS[service_of(delivery)]
+    client: Any = faulty
+    reactions = [with_ledger(reaction, faulty.ledger) for reaction in set(app.service.reactions.values())]
+    told = Service(reactions, faulty, EventBridgeBus(client, "saga", no_pause), pause=no_pause)
+    fact = delivery.fact
+    if delivery.service == HTTP:
+        with patch.object(DOOR, "service", told):
+            answer = DOOR.handler(post(fact), None)
+        assert answer["statusCode"] == HTTPStatus.ACCEPTED, answer
+    else:
+        detail = json.loads(to_json(fact))
+        told.hear({"id": "1", "source": fact.source, "detail-type": fact.name, "detail": detail})
+
+
+def with_ledger(reaction: Any, ledger: Any) -> Any:
+    """A reaction that looks something up, with the ledger in memory to look it up in."""
+    found = {name: getattr(ledger, name) for name in getattr(reaction, "keywords", {}) if hasattr(ledger, name)}
+    return partial(reaction, **found) if found else reaction
+
+
+def post(order: Any) -> dict[str, Any]:
+    """The request that places this order, as the API hands it over."""
+    wanted = {"productId": order.product_id, "quantity": order.quantity, "amount": float(order.amount)}
+    headers = {"Content-Type": "application/json", "Idempotency-Key": str(ORDER_IDS.index(order.order_id))}
+    return {
+        "httpMethod": "POST",
+        "path": "/orders",
+        "headers": headers,
+        "body": json.dumps(wanted),
+        "requestContext": {"accountId": "account", "identity": {}},
+    }
+
+
+def no_pause(_seconds: float) -> None:
+    pass
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A clock that stands still, and no logs or metrics."""
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(Timestamp, "now", classmethod(lambda _: NOW)))
+        for module in (service_module, DOOR):
+            patches.enter_context(patch.multiple(module, logger=Mock(), count=Mock()))
+        yield
