@@ -1,6 +1,7 @@
 # make demo      five orders on a LocalStack of their own, one for each way a saga can go
 # make test      everything that fits in six minutes        make test-all  what takes longer
 # make check     linters, types, template, contracts between modules
+# make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew
 # make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
@@ -63,6 +64,12 @@ test: setup
 
 .PHONY: test-all
 test-all: demo
+
+.PHONY: explore mutants
+explore: setup
+	@PYTHONPATH=tests .venv/bin/python -m explore
+mutants: setup
+	@PYTHONPATH=tests .venv/bin/python -m explore.mutants
 
 .PHONY: check
 check: setup .saga/checkov/installed

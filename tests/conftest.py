@@ -1,20 +1,13 @@
-"""For all tests: an environment that reaches no AWS account, and what a function logged and counted."""
+"""For all tests: what a function logged and counted."""
 
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 
+import deployment  # noqa: F401  # for its environment
 import pytest
 from given import Counted, Logged
-
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "POWERTOOLS_METRICS_NAMESPACE": "Saga",
-}
 
 
 @pytest.fixture

@@ -11,6 +11,14 @@ import yaml  # type: ignore[import-untyped]
 
 PROJECT = Path(__file__).parents[1]
 
+# Whoever tests a function reaches no AWS account with it.
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "Saga",
+}
+
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML with CloudFormation's short tags: `!Ref Bus` is {"Ref": "Bus"}."""

@@ -10,9 +10,23 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from explore.world import CRASHES, HTTP, ORDER_IDS, REFUSALS, SERVICES, Case, Delivery, World, case, expired, heard_by
+from explore.world import (
+    CRASHES,
+    HTTP,
+    ORDER_IDS,
+    REFUSALS,
+    SERVICES,
+    Case,
+    Delivery,
+    World,
+    case,
+    expired,
+    heard_by,
+    service_of,
+)
 
 type Door = Literal["POST", "bus"]
+type Entries = tuple[bytes | None, ...]  # by order, then service
 
 _CLOSED = {"COMPLETED", "FAILED"}
 # How a status may change; a service not named here may do as it likes. No act is ever done twice.
@@ -45,12 +59,12 @@ class Budget(NamedTuple):
 
 
 class State(NamedTuple):
-    """All there is at one moment. `entries` are by order, then service; `flight` is what may be delivered next.
+    """All there is at one moment. `flight` is what may be delivered next.
 
     `given_up`: a delivery was lost, or its retries spent, so that only the dead-letter queue knows of it.
     """
 
-    entries: tuple[bytes | None, ...]
+    entries: Entries
     stock: int
     flight: frozenset[Delivery]
     left: Budget
@@ -71,8 +85,11 @@ class Violation(AssertionError):
     """What must never be, with the choices that lead to it from the start."""
 
     def __init__(self, what: str, choices: list[int], steps: list[Step]) -> None:
-        super().__init__(what)
+        super().__init__(what, choices, steps)
         self.what, self.choices, self.steps = what, choices, steps
+
+    def __str__(self) -> str:
+        return f"{self.what}\nchoices: {self.choices}\n{mermaid(self.steps)}"
 
 
 @dataclass
@@ -91,16 +108,21 @@ def explore(world: World, door: Door, budget: Budget) -> Found:
         state = todo.popleft()
         following = [after for _, after in successors(state)]
         found.transitions += len(following)
-        if wrong := problem(world, state) or (None if following else problem_at_end(state)):
+        is_end = all(after == state for after in following)  # nothing, or deliveries that fail for ever
+        if wrong := problem(world, state.entries, state.stock, state.failures_told) or (
+            problem_at_end(state) if is_end else None
+        ):
             raise Violation(wrong, *_schedule(origin, state))
         for choice, after in enumerate(following):
             if after not in origin:
                 origin[after] = (state, choice)
                 todo.append(after)
-            if wrong := problem_of_change(state, after):
+            if after.entries != state.entries and (wrong := problem_of_change(state.entries, after.entries)):
                 raise Violation(wrong, *_schedule(origin | {after: (state, choice)}, after))
-        if not following:
-            found.ends[" ".join(status(state, order, "order") or "unseen" for order in range(world.orders))] += 1
+        if is_end:
+            found.ends[
+                " ".join(status(state.entries, order, "order") or "unseen" for order in range(world.orders))
+            ] += 1
     found.states = len(origin)
     return found
 
@@ -116,7 +138,7 @@ def opening(world: World, door: Door, budget: Budget) -> State:
 
 def successors(state: State) -> Iterator[tuple[Step, State]]:
     """Everything that can happen next, always in the same sequence."""
-    for delivery in sorted(state.flight, key=lambda d: (d.service, d.fact.name, d.fact.order_id)):
+    for delivery in _in_sequence(state.flight):
         yield from _deliveries(state, delivery)
     left, open_orders = state.left, [n for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
     if open_orders and left.asks:
@@ -139,12 +161,21 @@ def _deliveries(state: State, delivery: Delivery) -> Iterator[tuple[Step, State]
     for faults, name in ((CRASHES, "crashes"), (REFUSALS, "refusals")):
         for fault in faults if getattr(left, name) else ():
             yield from _faulty(state, delivery, fault, left._replace(**{name: getattr(left, name) - 1}))
-    for other in state.flight if left.conflicts else ():
-        if _slot(other) == _slot(delivery):
-            both = _hear(state, delivery, other=other)
-            after = _after(state, delivery, both, left._replace(conflicts=left.conflicts - 1))
-            step = Step(delivery, f"while {other.fact.name} is heard", _names(both))
-            yield step, after._replace(flight=after.flight - {other} | _flying(both))
+    for other in _in_sequence(state.flight) if left.conflicts else ():
+        if service_of(other) == service_of(delivery):
+            yield _meanwhile(state, delivery, other, left._replace(conflicts=left.conflicts - 1))
+
+
+def _meanwhile(state: State, delivery: Delivery, other: Delivery, left: Budget) -> tuple[Step, State]:
+    """The other is heard in full between recall and record; the two may be for one order, or for one stock."""
+    slot = _slot(other)
+    both = case(delivery, state.entries[_slot(delivery)], state.stock, None, other, state.entries[slot])
+    after = _after(state, delivery, both, left)
+    entries = after.entries if slot == _slot(delivery) else _replaced(after.entries, slot, both.other_entry)
+    flight = after.flight - {other} | _flying(both)
+    kept = frozenset({delivery}) if both.failed else frozenset()
+    step = Step(delivery, f"{other.fact.name} is heard between its recall and its record", _names(both))
+    return step, after._replace(entries=entries, flight=flight | kept)
 
 
 def _faulty(state: State, delivery: Delivery, fault: str, left: Budget) -> Iterator[tuple[Step, State]]:
@@ -166,12 +197,21 @@ def _after(state: State, delivery: Delivery, heard: Case, left: Budget, *, again
     flight = state.flight | _flying(heard)
     failures = {ORDER_IDS.index(fact.order_id) for fact in heard.told if fact.name == "OrderFailed"}
     return state._replace(
-        entries=(*state.entries[:slot], heard.entry, *state.entries[slot + 1 :]),
+        entries=_replaced(state.entries, slot, heard.entry),
         stock=heard.stock,
         flight=flight if again or heard.failed else flight - {delivery},
         left=left,
         failures_told=state.failures_told | failures,
     )
+
+
+def _replaced(entries: Entries, slot: int, entry: bytes | None) -> Entries:
+    return (*entries[:slot], entry, *entries[slot + 1 :])
+
+
+@cache
+def _in_sequence(flight: frozenset[Delivery]) -> list[Delivery]:
+    return sorted(flight, key=lambda d: (d.service, d.fact.name, d.fact.order_id))
 
 
 def _ask(state: State, orders: list[int], left: Budget) -> tuple[Step, State]:
@@ -188,18 +228,18 @@ def _names(heard: Case) -> tuple[str, ...]:
 
 
 def _slot(delivery: Delivery) -> int:
-    service = "order" if delivery.service == HTTP else delivery.service
-    return ORDER_IDS.index(delivery.fact.order_id) * len(SERVICES) + SERVICES.index(service)
+    return ORDER_IDS.index(delivery.fact.order_id) * len(SERVICES) + SERVICES.index(service_of(delivery))
 
 
 # What always holds
 
 
-def problem(world: World, state: State) -> str | None:
+@cache
+def problem(world: World, entries: Entries, stock: int, failures_told: frozenset[int]) -> str | None:
     """Safety: what is wrong with this very state."""
     held = 0
     for order in range(world.orders):
-        at = {service: status(state, order, service) for service in SERVICES}
+        at = {service: status(entries, order, service) for service in SERVICES}
         done = (at["payment"] == "CHARGED", at["inventory"] == "RESERVED", at["shipping"] == "SHIPPED")
         held += world.quantity if done[1] else 0
         if done[2] and not (done[0] and done[1]):
@@ -208,16 +248,17 @@ def problem(world: World, state: State) -> str | None:
             return f"completed, but {at}"
         if at["order"] == "FAILED" and any(done):
             return f"failed, but {at}"
-        if order in state.failures_told and at["order"] != "FAILED":
+        if order in failures_told and at["order"] != "FAILED":
             return f"OrderFailed was told, but {at}"
-    if state.stock < 0 or state.stock + held != world.stocked:
-        return f"{state.stock} available and {held} held of {world.stocked}"
+    if stock < 0 or stock + held != world.stocked:
+        return f"{stock} available and {held} held of {world.stocked}"
     return None
 
 
-def problem_of_change(before: State, after: State) -> str | None:
+@cache
+def problem_of_change(before: Entries, after: Entries) -> str | None:
     """Safety: nothing is done twice, and what is closed stays so."""
-    for slot, (old, new) in enumerate(zip(before.entries, after.entries, strict=True)):
+    for slot, (old, new) in enumerate(zip(before, after, strict=True)):
         service = SERVICES[slot % len(SERVICES)]
         was, becomes = _status(old), _status(new)
         if was != becomes and service in _MAY_BECOME and becomes not in _MAY_BECOME[service].get(was, ()):
@@ -228,7 +269,7 @@ def problem_of_change(before: State, after: State) -> str | None:
 def problem_at_end(state: State) -> str | None:
     """Liveness: when nothing more can happen, every order is closed, and who listens for OrderFailed heard it."""
     for order in range(len(state.entries) // len(SERVICES)):
-        at = status(state, order, "order")
+        at = status(state.entries, order, "order")
         if at not in _CLOSED and not (at is None and state.given_up):
             return f"the order stays {at}"
         if at == "FAILED" and order not in state.failures_told and not state.given_up:
@@ -236,8 +277,8 @@ def problem_at_end(state: State) -> str | None:
     return None
 
 
-def status(state: State, order: int, service: str) -> str | None:
-    return _status(state.entries[order * len(SERVICES) + SERVICES.index(service)])
+def status(entries: Entries, order: int, service: str) -> str | None:
+    return _status(entries[order * len(SERVICES) + SERVICES.index(service)])
 
 
 def is_open(state: State, order: int) -> bool:

@@ -62,12 +62,16 @@ class Delivery(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What came of a delivery: the entry, the stock, and the facts told; `failed` if it is to be delivered again."""
+    """What came of a delivery: the entry, the stock, and the facts told; `failed` if it is to be delivered again.
+
+    `other_entry` is that of a delivery for another order, heard between recall and record.
+    """
 
     entry: bytes | None
     stock: int
     told: tuple[Event, ...]
     failed: bool
+    other_entry: bytes | None = None
 
 
 class Crash(BaseException):
@@ -85,14 +89,17 @@ class Faulty:
         self._crash("crash before recall")
         entry = self.ledger.recall(order_id)
         self._crash("crash after recall")
-        if self.meanwhile:
-            other, self.meanwhile = self.meanwhile, None
-            other()
         return entry
 
     def record(self, entry: Any, before: Any) -> None:
+        self.let_the_other()
         self.ledger.record(entry, before)
         self._crash("crash after record")
+
+    def let_the_other(self) -> None:
+        other, self.meanwhile = self.meanwhile, None
+        if other:
+            other()
 
     def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
         if self.fault in REFUSALS:
@@ -129,24 +136,35 @@ def heard_by(event: Event) -> list[Delivery]:
 
 
 @cache
-def case(delivery: Delivery, entry: bytes | None, stock: int, fault: str | None, other: Delivery | None) -> Case:
+def case(
+    delivery: Delivery,
+    entry: bytes | None,
+    stock: int,
+    fault: str | None = None,
+    other: Delivery | None = None,
+    other_entry: bytes | None = None,
+) -> Case:
     """Has the service hear the fact; with `other`, that is heard in full between recall and record."""
-    name = service_of(delivery)
-    own = APPS[name].service.ledger
-    ledger: Any = MemoryStockLedger({PRODUCT: stock}) if isinstance(own, DynamoStockLedger) else MemoryLedger()
-    order_id = delivery.fact.order_id
-    if entry:
-        ledger.entries[order_id] = from_builtins(json.loads(entry), own.entry_type)
+    own = APPS[service_of(delivery)].service.ledger
+    keeps_stock = isinstance(own, DynamoStockLedger)
+    ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
+    order_id, other_id = delivery.fact.order_id, (other or delivery).fact.order_id
+    for known_id, known in ((other_id, other_entry), (order_id, entry)):
+        if known:
+            ledger.entries[known_id] = from_builtins(json.loads(known), own.entry_type)
     before = Faulty(ledger, None, None)
     faulty = Faulty(ledger, fault, partial(hear, other, before) if other else None)
     failed = False
     try:
         hear(delivery, faulty)
+        faulty.let_the_other()  # if nothing was to be recorded
     except (Crash, Conflict, NotTold):
         failed = True
-    after = ledger.entries.get(order_id)
-    units = ledger.stock[PRODUCT] if isinstance(own, DynamoStockLedger) else stock
-    return Case(to_json(after) if after else None, units, (*before.told, *faulty.told), failed)
+    after, other_after = (
+        to_json(ledger.entries[known_id]) if known_id in ledger.entries else None for known_id in (order_id, other_id)
+    )
+    told = (*before.told, *faulty.told)
+    return Case(after, ledger.stock[PRODUCT] if keeps_stock else stock, told, failed, other_after)
 
 
 def hear(delivery: Delivery, faulty: Faulty) -> None:

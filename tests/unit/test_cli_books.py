@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from deployment import tables
 from emulation import create_tables
@@ -65,16 +64,26 @@ ASTRAY: list[tuple[tuple[State, ...], str]] = [
 # fmt: on
 
 
-@pytest.fixture
-def stack() -> Iterator[Stack]:
-    """The services' tables, empty, as if they were AWS's."""
+@pytest.fixture(scope="module")
+def nowhere() -> Iterator[aws.Target]:
+    """What takes itself for AWS, and has nothing in it."""
     for made in (aws._client, aws._session):
         made.cache_clear()
     with mock_aws():
-        create_tables(boto3.client("dynamodb"))
-        yield Stack(aws.target(aws=True), {table["TableName"]: table["TableName"] for table in tables()})
+        yield aws.target(aws=True)
     for made in (aws._client, aws._session):
         made.cache_clear()
+
+
+@pytest.fixture
+def stack(nowhere: aws.Target) -> Iterator[Stack]:
+    """The services' tables, empty."""
+    names = [table["TableName"] for table in tables()]
+    dynamodb = nowhere.client("dynamodb")
+    create_tables(dynamodb)
+    yield Stack(nowhere, dict(zip(names, names, strict=True)))
+    for name in names:
+        dynamodb.delete_table(TableName=name)
 
 
 def record(stack: Stack, states: tuple[State, ...]) -> None:

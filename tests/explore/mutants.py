@@ -1,0 +1,274 @@
+"""Every guard of the kernel and the reactions, taken away one at a time: the explorer must find why each is there.
+
+`python -m explore.mutants`, or `make mutants`, prints each with the shortest schedule that shows it.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from functools import wraps
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from explore.explorer import Budget, Door, Violation, explore, mermaid
+from explore.world import APPS, World, case, quiet
+from msgspec.structs import replace
+
+from inventory.reactions import release, reserve
+from inventory.stock import MemoryStockLedger, given_back
+from order.reactions import Order, fail, settle_payment, settle_stock
+from payment.reactions import cancel, charge
+from saga import service
+from saga.bus import EventBridgeBus
+from saga.events import Event, Metadata, OrderExpired, OrderFailed, ShipmentFail, ShipmentOK, Timestamp
+from saga.ledger import Conflict, MemoryLedger
+from saga.service import Outcome, Service, fact
+from shipping.reactions import Shipment, expire, ship
+
+type Patch = AbstractContextManager[Any]
+
+
+class Mutant(NamedTuple):
+    name: str
+    patches: Callable[[], Iterable[Patch]]
+
+
+class Trial(NamedTuple):
+    """A corner of the world in which to look for what a mutant breaks."""
+
+    world: World
+    door: Door
+    budget: Budget
+
+
+BUDGETS = (
+    Budget(watchdog=False),
+    Budget(refusals=1, watchdog=False),
+    Budget(conflicts=1, watchdog=False),
+    Budget(repeats=1, watchdog=False),
+    Budget(losses=1),
+    Budget(crashes=1, watchdog=False),
+    Budget(losses=2),
+    Budget(asks=1),
+    Budget(repeats=1, conflicts=1, watchdog=False),
+)
+WORLDS = (World(), World(pays=False), World(in_stock=False), World(ships=False), World(pays=False, in_stock=False))
+# The smallest first, so that what is found is found quickly and is short.
+TRIALS = [
+    *(Trial(world, "bus", budget) for budget in BUDGETS for world in WORLDS),
+    Trial(World(orders=2), "bus", Budget(conflicts=1, watchdog=False)),
+]
+
+
+def trial_of(mutant: Mutant) -> tuple[Trial, Violation] | None:
+    """The first trial in which the mutant is found out, and how; None if it survives them all."""
+    patches = list(mutant.patches())
+    for patching in patches:
+        patching.__enter__()
+    case.cache_clear()
+    try:
+        for trial in TRIALS:
+            try:
+                explore(*trial)
+            except Violation as violation:
+                return trial, violation
+        return None
+    finally:
+        for patching in reversed(patches):
+            patching.__exit__(None, None, None)
+        case.cache_clear()
+
+
+def reaction(original: Any, mutated: Callable[..., Any]) -> Patch:
+    """Has a service react otherwise, with the original's signature. `mutated` is given the original first."""
+
+    @wraps(original)
+    def instead(event: Event, state: Any, **known: Any) -> Any:
+        return mutated(lambda event, state: original(event, state, **known), event, state)
+
+    name = original.__module__.split(".")[0]
+    reactions = APPS[name].service.reactions
+    swapped: dict[str, Any] = {}
+    for event, present in reactions.items():
+        function = getattr(present, "func", present)
+        if function is original:
+            bound = type(present)(instead, **present.keywords) if function is not present else instead
+            swapped[event] = bound
+    assert swapped, f"{original} reacts to nothing"
+    return patch.dict(reactions, swapped)
+
+
+def unheard(name: str, event: type[Event]) -> Patch:
+    """Has a service not hear an event."""
+    reactions = APPS[name].service.reactions
+    return patch.dict(reactions, {n: r for n, r in reactions.items() if n != event.__name__}, clear=True)
+
+
+# The kernel
+
+
+def unconditional_record(self: Any, entry: Any, before: Any) -> None:
+    self.entries[entry.order_id] = entry
+
+
+def oversell(self: Any, entry: Any, before: Any) -> None:
+    MemoryLedger.record(self, entry, before)
+    self.stock[str(entry.state.product_id)] = self.stock.get(str(entry.state.product_id), 0) + given_back(entry, before)
+
+
+def tell_before_record(self: Any, envelope: Any) -> None:
+    event = self._read(envelope)
+    before = self.ledger.recall(event.order_id)
+    state, told = self.reactions[event.name](event, before.state if before else None)
+    if before and event.name in before.heard:
+        name = before.heard[event.name].told
+        self.bus.tell([fact(before, name, Metadata())] if name else [])
+        return
+    entry = service._advance(before, event, state, told, Timestamp.now())
+    if told:
+        self.bus.tell([fact(entry, told.__name__, Metadata())])
+    self.ledger.record(entry, before)
+
+
+def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
+    before = self.ledger.recall(event.order_id)
+    if before and event.name in before.heard:
+        return service._again(event, before)
+    state, told = self.reactions[event.name](event, before.state if before else None)
+    entry = service._advance(before, event, state, told, at)
+    with suppress(Conflict):
+        self.ledger.record(entry, before)
+    return Outcome(entry, told.__name__ if told else None)
+
+
+def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:
+    try:
+        return _learn_once(self, event, at)
+    except Conflict:
+        return Outcome(self.ledger.recall(event.order_id), None)
+
+
+def failures_swallowed(self: Any, envelope: Any) -> None:
+    with suppress(Exception):
+        _hear(self, envelope)
+
+
+def refused_entries_ignored(self: Any, facts: Any) -> None:
+    self._client.put_events(Entries=[self._entry(one) for one in facts])
+
+
+def forgets_what_was_told(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    entry = _advance(before, event, state, told, at)
+    return replace(entry, heard={name: replace(heard, told=None) for name, heard in entry.heard.items()})
+
+
+def forgets_what_was_heard(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    return replace(_advance(before, event, state, told, at), heard={})
+
+
+_hear, _advance, _learn = Service.hear, service._advance, Service.learn
+
+
+def _learn_once(self: Any, event: Any, at: Any) -> Any:
+    with patch.object(service, "ATTEMPTS", 1):
+        return _learn(self, event, at)
+
+
+# The reactions
+
+
+def forgets_if(status: str) -> Callable[..., Any]:
+    return lambda react, event, state: react(event, None if state and state.status == status else state)
+
+
+def join_on_one(react: Any, event: Any, shipment: Shipment | None) -> Any:
+    known = shipment or Shipment(status="WAITING")
+    return react(event, replace(known, paid=True, quantity=known.quantity or 2))
+
+
+def settled_at_once(react: Any, event: Any, order: Order | None) -> Any:
+    after, told = react(event, order)
+    if after.status == "FAILING":
+        return replace(after, status="FAILED", open_shard=None, reason="x"), OrderFailed
+    return after, told
+
+
+def leaves_the_index(react: Any, event: Any, order: Order | None) -> Any:
+    after, told = react(event, order)
+    return (replace(after, open_shard=None) if after.status == "FAILING" else after), told
+
+
+def untold(react: Any, event: Any, state: Any) -> Any:
+    return react(event, state)[0], None
+
+
+def keeps(status: str) -> Callable[..., Any]:
+    """A compensation that leaves alone what it should undo."""
+
+    def mutated(react: Any, event: Any, state: Any) -> Any:
+        after, told = react(event, state)
+        return (state if state and state.status == status else after), told
+
+    return mutated
+
+
+def overrules(react: Any, event: Any, shipment: Shipment | None) -> Any:
+    return replace(shipment or Shipment(status="FAILED"), status="FAILED", reason="x"), ShipmentFail
+
+
+def changes_its_mind(react: Any, event: Any, shipment: Shipment | None) -> Any:
+    return react(event, None) if shipment is None else (replace(shipment, status="SHIPPED"), ShipmentOK)
+
+
+def reopens(react: Any, event: Any, order: Order | None) -> Any:
+    return replace(order or Order(status="FAILING"), status="FAILING", open_shard=1), None
+
+
+MUTANTS = [
+    Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)]),
+    Mutant("stock condition dropped", lambda: [patch.object(MemoryStockLedger, "record", oversell)]),
+    Mutant("tell before record", lambda: [patch.object(Service, "hear", tell_before_record)]),
+    Mutant("told although the record was lost", lambda: [patch.object(Service, "learn", told_despite_conflict)]),
+    Mutant("conflict swallowed", lambda: [patch.object(Service, "learn", conflict_swallowed)]),
+    Mutant("failures swallowed", lambda: [patch.object(Service, "hear", failures_swallowed)]),
+    Mutant("no told-again", lambda: [patch.object(service, "_again", lambda event, entry: Outcome(entry, None, True))]),
+    Mutant("forgets what was told", lambda: [patch.object(service, "_advance", forgets_what_was_told)]),
+    Mutant("forgets what was heard", lambda: [patch.object(service, "_advance", forgets_what_was_heard)]),
+    Mutant("PutEvents entry failures ignored", lambda: [patch.object(EventBridgeBus, "tell", refused_entries_ignored)]),
+    Mutant("no tombstone in payment", lambda: [reaction(charge, forgets_if("CANCELLED"))]),
+    Mutant("no tombstone in inventory", lambda: [reaction(reserve, forgets_if("RELEASED"))]),
+    Mutant("payment keeps the money", lambda: [reaction(cancel, keeps("CHARGED"))]),
+    Mutant("inventory keeps the units", lambda: [reaction(release, keeps("RESERVED"))]),
+    Mutant("cancellation untold", lambda: [reaction(cancel, untold)]),
+    Mutant("release untold", lambda: [reaction(release, untold)]),
+    Mutant("shipping joins on one instead of both", lambda: [reaction(ship, join_on_one)]),
+    Mutant("expiry overrules a shipment", lambda: [reaction(expire, overrules)]),
+    Mutant("expiry unanswered", lambda: [reaction(expire, untold)]),
+    Mutant("watchdog asks the wrong service", lambda: [unheard("shipping", OrderExpired)]),
+    Mutant("payment deaf to ShipmentFail", lambda: [unheard("payment", ShipmentFail)]),
+    Mutant("inventory deaf to ShipmentFail", lambda: [unheard("inventory", ShipmentFail)]),
+    Mutant("order fails on the first settlement (payment)", lambda: [reaction(settle_payment, settled_at_once)]),
+    Mutant("order fails on the first settlement (stock)", lambda: [reaction(settle_stock, settled_at_once)]),
+    Mutant("order leaves the index of open orders early", lambda: [reaction(fail, leaves_the_index)]),
+    Mutant("closed order reopens", lambda: [reaction(fail, reopens)]),
+    Mutant("OrderFailed untold", lambda: [reaction(settle_payment, untold), reaction(settle_stock, untold)]),
+]
+
+
+def main() -> int:
+    killed = 0
+    with quiet():
+        for mutant in MUTANTS:
+            found = trial_of(mutant)
+            killed += found is not None
+            print(f"\n{mutant.name}: {'SURVIVED' if found is None else found[1].what}")
+            if found:
+                trial, violation = found
+                print(f"  {trial.world}, by {trial.door}, {trial.budget}, choices {violation.choices}")
+                print(mermaid(violation.steps))
+    print(f"\n{len(MUTANTS)} mutants, {killed} killed")
+    return 0 if killed == len(MUTANTS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

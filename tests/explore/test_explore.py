@@ -1,0 +1,65 @@
+"""Every interleaving within budgets that fit into a minute; `make explore` runs larger ones."""
+
+from collections.abc import Iterator
+
+import pytest
+from explore.__main__ import DOORS, EVERY_WORLD, TWO_ORDERS, shown
+from explore.explorer import Budget, Door, explore
+from explore.mutants import MUTANTS, Mutant, trial_of
+from explore.world import World, quiet
+
+BUDGETS = [
+    (Budget(), EVERY_WORLD),
+    (Budget(repeats=1), EVERY_WORLD),
+    (Budget(losses=2), EVERY_WORLD),
+    (Budget(losses=1, crashes=1), EVERY_WORLD),
+    (Budget(asks=1), EVERY_WORLD),
+    (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WORLD),
+    (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WORLD),
+    (Budget(refusals=2, watchdog=False), EVERY_WORLD),
+    (Budget(), TWO_ORDERS),
+    (Budget(conflicts=1, watchdog=False), TWO_ORDERS),
+]
+CASES = [(budget, world, door) for budget, worlds in BUDGETS for world in worlds for door in DOORS]
+
+
+def name(value: Budget | World | Door) -> str:
+    match value:
+        case Budget():
+            return shown(value)
+        case World():
+            return " ".join(word for word, holds in value._asdict().items() if holds is True) or "all fail"
+    return value
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with quiet():
+        yield
+
+
+@pytest.mark.parametrize(("budget", "world", "door"), CASES, ids=name)
+def test_always(budget: Budget, world: World, door: Door) -> None:
+    """What always holds, holds in every state, and every order closes."""
+    found = explore(world, door, budget)
+    assert found.states > 1
+    if not budget.losses and not budget.crashes:
+        assert "unseen" not in found.ends, "an order that nobody knows of, though nothing was lost"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_killed(mutant: Mutant) -> None:
+    assert trial_of(mutant), f"{mutant.name} survives"
+
+
+def test_the_same_choices_lead_to_the_same_steps() -> None:
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "no told-again")
+    first, again = trial_of(mutant), trial_of(mutant)
+    assert first
+    assert again
+    assert (first[1].choices, first[1].steps) == (again[1].choices, again[1].steps)
+
+
+def test_one_of_two_orders_gets_the_last_units() -> None:
+    found = explore(TWO_ORDERS[0], "bus", Budget())
+    assert set(found.ends) == {"COMPLETED FAILED", "FAILED COMPLETED"}
