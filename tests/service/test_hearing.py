@@ -234,7 +234,7 @@ OUT_OF_ORDER = [
 
 
 @pytest.mark.parametrize(("service", "event", "other", "status", "tells"), RACES, ids=named)
-def test_what_comes_in_between_is_decided_upon(  # noqa: PLR0913, PLR0917  # a parameter for each column
+def test_what_comes_in_between_is_decided_upon(
     deliver: Delivery, event: Event, other: Event, status: str, tells: list[str], stock: Any, monkeypatch: Any
 ) -> None:
     interleave(monkeypatch, deliver.service.ledger, lambda: deliver(other))
