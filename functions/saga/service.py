@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from saga.bus import Bus
-from saga.events import EVENTS, Event, Metadata, Refused, Timestamp, parse, to_json
+from saga.events import EVENTS, HOPS_MAX, Event, Metadata, Refused, Timestamp, parse, to_json
 from saga.ledger import Conflict, Entry, Heard, Ledger, State
 from saga.observe import count, logger
 
@@ -45,9 +45,7 @@ class Service[S: State]:
         self.ledger, self.bus, self.milestones, self._pause = ledger, bus, milestones or {}, pause
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
-        """Handles one EventBridge event. What it raises is Lambda's to retry, and then the dead-letter
-        queue's to keep: Refused for what is malformed, Conflict, NotTold, or botocore's errors.
-        """
+        """Handles an EventBridge event. Raises Refused, Conflict, NotTold or botocore's errors, for Lambda to retry."""
         detail = envelope.get("detail")
         order_id = detail.get("orderId") if isinstance(detail, dict) else None
         log = {"orderId": _printable(order_id), "detailType": _printable(envelope.get("detail-type"))}
@@ -56,6 +54,8 @@ class Service[S: State]:
             outcome = self.learn(event, Timestamp.now())
             if outcome.told:
                 hops = event.metadata.hops + 1 if event.metadata else 1
+                if hops > HOPS_MAX:
+                    count("Loops")  # who hears the fact refuses it
                 self.bus.tell([fact(outcome.entry, outcome.told, Metadata(envelope.get("id"), hops))])
         except Exception as error:
             count("Refusals" if isinstance(error, Refused) else "Failures")

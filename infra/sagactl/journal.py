@@ -51,14 +51,7 @@ class Summary:
 
 def timeline(stack: Stack, order_id: str) -> list[Told]:
     """Every event of the order, repeats included, by the time at which it was decided."""
-    items = list(
-        _query(
-            stack,
-            KeyConditionExpression="orderId = :id AND sort < :summary",
-            ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": "summary"}},
-            ConsistentRead=True,
-        )
-    )
+    items = events(stack, order_id)
     return [
         Told(
             name=item["detailType"],
@@ -70,6 +63,18 @@ def timeline(stack: Stack, order_id: str) -> list[Told]:
         )
         for item in items
     ]
+
+
+def events(stack: Stack, order_id: str) -> list[dict[str, Any]]:
+    """Every event of the order as the journal wrote it down."""
+    return list(
+        _query(
+            stack,
+            KeyConditionExpression="orderId = :id AND sort < :summary",
+            ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": "summary"}},
+            ConsistentRead=True,
+        )
+    )
 
 
 def orders(stack: Stack, *, open_only: bool, limit: int, days: int) -> list[Summary]:

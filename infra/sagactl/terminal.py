@@ -3,13 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.progress import track
 from rich.table import Column, Table
 from typer.core import TyperGroup
 
@@ -38,6 +39,11 @@ def step(title: str) -> Iterator[None]:
     with err.status(title):
         yield
     err.print(f"[green]✓[/] {title} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def progress[T](items: Iterable[T], title: str, total: int) -> Iterable[T]:
+    """Show on a terminal how many of the items are done."""
+    return track(items, title, total, console=err, transient=True, disable=not err.is_terminal)
 
 
 def table(*columns: str) -> Table:

@@ -7,12 +7,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.events import Amount, Event, OrderCreated, Timestamp
 from sagactl import aws, books, journal, shop
+from sagactl.cli import app
 from sagactl.stack import Stack
 
 TIMEOUT_SECONDS = 30
@@ -37,6 +40,10 @@ class Saga:
     def tell(self, *events: Event) -> None:
         EventBridgeBus(self.stack.client("events"), self.stack.outputs["BusName"]).tell(events)
 
+    def run(self, *arguments: str) -> Result:
+        """Runs a `saga` command on this stack."""
+        return CliRunner().invoke(app, [*arguments, "--port", str(urlsplit(self.stack.where.endpoint_url).port)])
+
     def close(self, order_id: str) -> dict[str, Any]:
         order = shop.wait_until_closed(self.stack, order_id, TIMEOUT_SECONDS)
         assert order, f"{order_id} is still open: {books.states(self.stack, order_id)}"
@@ -45,6 +52,11 @@ class Saga:
     def items(self, order_id: str) -> dict[str, Any]:
         """The order's item in each service's table, as DynamoDB has it."""
         return {service: self._item(service, order_id) for service in ("order", "payment", "inventory", "shipping")}
+
+    def tables(self) -> dict[str, Any]:
+        """Every item of every service's tables, as DynamoDB has it."""
+        names = [name for name in self.stack.outputs if name.endswith("Table") and name != "JournalTable"]
+        return {name: self._table(self.stack.outputs[name]) for name in names}
 
     def told(self, order_id: str, last: str) -> list[journal.Told]:
         """The order's timeline once the journal has its last event."""
@@ -86,6 +98,11 @@ class Saga:
             return next((event["message"] for event in events if marker in event["message"]), None)
 
         return eventually(found, f"{marker} in {group}")
+
+    def _table(self, name: str) -> list[Any]:
+        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+        items = (item for page in pages for item in page["Items"])
+        return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
     def _item(self, service: str, order_id: str) -> Any:
         key = {"orderId": {"S": order_id}}

@@ -190,6 +190,9 @@ ASKING = [
     ["order", "--product", "item-001", "--quantity", "1", "--amount", "1"],
     ["orders"],
     ["url"],
+    ["dlq"],
+    ["dlq", "redrive"],
+    ["replay", "--order", "5a9a0001-0000-4000-8000-000000000001"],
 ]
 
 

@@ -1,0 +1,374 @@
+"""Dead letters of either shape and of none, read and redriven; the queue is moto's."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from emulation import Heard, refusing
+from given import ORDER_ID, a, envelope
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from saga.events import OrderCreated
+from sagactl import aws, dead_letters, dlq
+from sagactl.cli import app
+from sagactl.dead_letters import DeadLetter, Failure
+from sagactl.redrive import redrive
+from sagactl.stack import Stack
+
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:saga-payment"
+WATCHDOG = "arn:aws:lambda:eu-central-1:123456789012:function:saga-order-watchdog"
+EVENT = envelope(a(OrderCreated))
+SCHEDULED = EVENT | {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+SENT_MS, SENT_AT = 1_769_861_000_123, "2026-01-31T12:03:20.123Z"
+NOT_UNDERSTOOD = ["not JSON", "", "[]", "null", "5", '{"detail-type": 5}', "[" * 100_000, '{"requestContext": null}']
+
+
+def record(event: Any = EVENT, function: str = f"{ARN}:$LATEST", **other: Any) -> dict[str, Any]:
+    """The invocation record that Lambda sends of an event it gave up."""
+    context = {"functionArn": function, "condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    return {
+        "version": "1.0",
+        "timestamp": "2026-01-31T12:03:19.500Z",
+        "requestContext": context,
+        "requestPayload": event,
+        "responsePayload": {"errorType": "KeyError", "errorMessage": "'x'", "stackTrace": []},
+    } | other
+
+
+def message(body: Any, **attributes: str) -> dict[str, Any]:
+    """The message as SQS hands it out."""
+    return {
+        "MessageId": "m1",
+        "ReceiptHandle": "r1",
+        "Body": body if isinstance(body, str) else json.dumps(body),
+        "Attributes": {"SentTimestamp": str(SENT_MS)},
+        "MessageAttributes": {name: {"StringValue": value, "DataType": "String"} for name, value in attributes.items()},
+    }
+
+
+# -- read
+
+
+def test_a_function_that_kept_raising() -> None:
+    assert dead_letters.read(message(record())) == DeadLetter(
+        message_id="m1",
+        receipt="r1",
+        event=EVENT,
+        function=ARN,
+        failure=Failure("KeyError", "'x'"),
+        attempts=3,
+        first_at="2026-01-31T12:00:00.000Z",
+        last_at="2026-01-31T12:03:19.500Z",
+    )
+
+
+def test_an_event_that_was_never_handed_over() -> None:
+    said = {
+        "RULE_ARN": "arn:aws:events:eu-central-1:123456789012:rule/saga/saga-payment",
+        "TARGET_ARN": ARN,
+        "ERROR_CODE": "NO_PERMISSIONS",
+        "ERROR_MESSAGE": "not authorized",
+        "RETRY_ATTEMPTS": "24",
+    }
+    assert dead_letters.read(message(EVENT, **said)) == DeadLetter(
+        message_id="m1",
+        receipt="r1",
+        event=EVENT,
+        function=ARN,
+        failure=Failure("NO_PERMISSIONS", "not authorized"),
+        attempts=25,
+        first_at="2026-01-31T12:00:00.000Z",
+        last_at=SENT_AT,
+    )
+
+
+def test_an_event_of_which_nobody_says_where_it_failed() -> None:
+    letter = dead_letters.read(message(EVENT))
+    assert (letter.name, letter.order_id) == ("OrderCreated", str(ORDER_ID))
+    assert (letter.function, letter.attempts, letter.failure.type) == (None, None, "NotDelivered")
+
+
+@pytest.mark.parametrize("body", NOT_UNDERSTOOD)
+def test_anything_else_is_shown_as_it_is(body: str) -> None:
+    letter = dead_letters.read(message(body))
+    assert not letter.readable
+    assert (letter.event, letter.failure) == (body, Failure("Unreadable", body))
+    assert (letter.name, letter.order_id, letter.first_at, letter.last_at) == ("unknown", None, SENT_AT, SENT_AT)
+
+
+@pytest.mark.parametrize("event", [None, [], "text", {}, {"detail-type": 5, "detail": {"orderId": 5}, "time": 5}])
+def test_an_invocation_with_what_is_no_event(event: object) -> None:
+    letter = dead_letters.read(message(record(event)))
+    assert (letter.readable, letter.event, letter.name, letter.order_id) == (True, event, "unknown", None)
+    assert letter.first_at == SENT_AT
+
+
+ANSWERS: dict[str, tuple[Any, Failure]] = {
+    "none, as when the event was too old": (None, Failure("RetriesExhausted", "")),
+    "without a type, as for a timeout": ({"errorMessage": "Task timed out"}, Failure("Error", "Task timed out")),
+    "no error": ("done", Failure("RetriesExhausted", "")),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_the_error_is_the_functions_or_else_what_lambda_says(answer: str) -> None:
+    payload, failure = ANSWERS[answer]
+    assert dead_letters.read(message(record(responsePayload=payload))).failure == failure
+
+
+def test_only_a_refusal_is_poison() -> None:
+    assert Failure("Refused", "hops").is_poison
+    assert str(Failure("Refused", "hops")) == "poison, Refused: hops"
+    assert not Failure("NotTold", "PaymentOK: Throttling").is_poison
+
+
+def test_times_and_counts_that_are_none_are_left_out() -> None:
+    context = {"functionArn": ARN, "condition": None, "approximateInvokeCount": "many"}
+    letter = dead_letters.read(message(record(requestContext=context, timestamp="yesterday")))
+    assert (letter.attempts, letter.last_at) == (None, SENT_AT)
+
+
+# -- the queue
+
+
+class Functions:
+    """Lambda, whose functions all answer well but for those in `errors`, by ARN."""
+
+    def __init__(self) -> None:
+        self.invoked: list[tuple[str, Any]] = []
+        self.errors: dict[str, Any] = {}
+
+    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        self.invoked.append((FunctionName, json.loads(Payload)))
+        error = self.errors.get(FunctionName)
+        if isinstance(error, Exception):
+            raise error
+        return ({"FunctionError": "Unhandled"} if error else {}) | {"Payload": io.BytesIO(json.dumps(error).encode())}
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+    with mock_aws():
+        yield Heard()
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+
+
+@pytest.fixture
+def functions() -> Functions:
+    return Functions()
+
+
+@pytest.fixture
+def stack(heard: Heard, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The stack at moto, but for its functions."""
+    queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    stack = Stack(aws.target(aws=True), {"DeadLetterQueueUrl": queue, "BusName": heard.bus_name})
+    client = Stack.client
+    monkeypatch.setattr(Stack, "client", lambda self, name: functions if name == "lambda" else client(self, name))
+    monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(dlq, "find", lambda **_: stack)
+    return stack
+
+
+def send(stack: Stack, *bodies: Any) -> None:
+    for body in bodies:
+        text = body if isinstance(body, str) else json.dumps(body)
+        stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody=text)
+
+
+def listed(stack: Stack, order_id: str | None = None) -> list[DeadLetter]:
+    with dead_letters.held(stack, order_id) as found:
+        return found.letters
+
+
+def of_order(number: int) -> dict[str, Any]:
+    return record(envelope(a(OrderCreated, order_id=UUID(int=number))))
+
+
+def test_listing_takes_nothing_away(stack: Stack) -> None:
+    send(stack, *(of_order(number) for number in range(25)))
+    first, second = ({letter.message_id for letter in listed(stack)} for _ in range(2))
+    assert first == second
+    assert len(first) == 25
+
+
+def test_a_message_handed_out_twice_is_one_dead_letter(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "HELD_SECONDS", 0)
+    send(stack, of_order(1), of_order(2))
+    assert len(listed(stack)) == 2
+
+
+def test_what_is_held_is_given_back_whatever_happens(stack: Stack) -> None:
+    send(stack, record())
+    with pytest.raises(KeyboardInterrupt), dead_letters.held(stack):
+        raise KeyboardInterrupt
+    assert len(listed(stack)) == 1
+
+
+def test_the_newest_failure_comes_first(stack: Stack) -> None:
+    times = ["2026-01-31T12:03:19.500Z", "2026-01-31T12:03:21.000Z", "2026-01-31T12:03:20.000Z"]
+    send(stack, *(record(timestamp=time) for time in times))
+    assert [letter.last_at for letter in listed(stack)] == sorted(times, reverse=True)
+
+
+def test_letters_of_one_order(stack: Stack) -> None:
+    send(stack, of_order(1), of_order(0xA), record(SCHEDULED), "not JSON")
+    [letter] = listed(stack, str(UUID(int=0xA)).upper())
+    assert letter.order_id == str(UUID(int=0xA))
+
+
+def test_it_is_said_that_there_may_be_more(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(stack, *(of_order(number) for number in range(11)))
+    with dead_letters.held(stack) as found, dead_letters.held(stack) as by_another:
+        assert (len(found.letters), found.may_be_more) == (11, False)
+        assert (len(by_another.letters), by_another.may_be_more) == (0, True)
+    monkeypatch.setattr(dead_letters, "PAGES_MAX", 1)
+    with dead_letters.held(stack) as found:
+        assert (len(found.letters), found.may_be_more) == (10, True)
+
+
+# -- redrive
+
+
+def redriven(stack: Stack) -> list[tuple[str, Failure | None]]:
+    with dead_letters.held(stack) as found:
+        return [(outcome.became, outcome.failure) for outcome in redrive(stack, found.letters)]
+
+
+@pytest.mark.parametrize(("event", "function"), [(EVENT, ARN), (SCHEDULED, WATCHDOG)])
+def test_just_the_function_that_failed_is_invoked(
+    stack: Stack, functions: Functions, heard: Heard, event: Any, function: str
+) -> None:
+    send(stack, record(event, f"{function}:$LATEST"))
+    assert redriven(stack) == [("healed", None)]
+    assert (functions.invoked, heard(), listed(stack)) == ([(function, event)], [], [])
+    assert redriven(stack) == []
+
+
+def test_an_event_of_which_nobody_says_where_it_failed_is_told_to_all(
+    stack: Stack, functions: Functions, heard: Heard
+) -> None:
+    send(stack, EVENT)
+    assert redriven(stack) == [("put on the bus", None)]
+    [told] = heard()
+    assert [told[name] for name in ("source", "detail-type", "detail")] == [
+        EVENT[name] for name in ("source", "detail-type", "detail")
+    ]
+    assert (functions.invoked, listed(stack)) == ([], [])
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke")
+FAILING: dict[str, tuple[Any, str, Failure]] = {
+    # what: the function's answer, what became of the event, and why
+    "raises": ({"errorType": "KeyError", "errorMessage": "'x'"}, "still failing", Failure("KeyError", "'x'")),
+    "refuses": ({"errorType": "Refused", "errorMessage": "hops"}, "poison", Failure("Refused", "hops")),
+    "ends": ({"unknown": "answer"}, "still failing", Failure("Unhandled", "")),
+    "may not be invoked": (DENIED, "still failing", Failure("ClientError", str(DENIED))),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_an_event_that_fails_again_is_kept(stack: Stack, functions: Functions, case: str) -> None:
+    answer, became, failure = FAILING[case]
+    functions.errors[ARN] = answer
+    send(stack, record(), record(SCHEDULED, WATCHDOG))
+    [before] = (letter for letter in listed(stack) if letter.function == ARN)
+    assert sorted(redriven(stack), key=str) == sorted([("healed", None), (became, failure)], key=str)
+    [after] = listed(stack)
+    assert (after.message_id, after.failure) == (before.message_id, before.failure)
+
+
+def test_an_event_that_the_bus_refuses_is_kept(stack: Stack) -> None:
+    send(stack, EVENT)
+    with refusing(stack.client("events"), 1):
+        assert redriven(stack) == [("still failing", Failure("InternalFailure", "try again"))]
+    assert len(listed(stack)) == 1
+
+
+def test_what_is_not_understood_is_kept(stack: Stack, functions: Functions) -> None:
+    send(stack, "not JSON")
+    assert redriven(stack) == [("still failing", Failure("Unreadable", "not JSON"))]
+    assert (functions.invoked, len(listed(stack))) == ([], 1)
+
+
+# -- saga dlq
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["dlq", *arguments])
+
+
+def test_the_list_names_event_order_function_tries_times_and_error(stack: Stack) -> None:
+    send(stack, record())
+    heading, error, last = run().stdout.splitlines()
+    assert heading.split() == ["01-31", "12:03:19", "OrderCreated", str(ORDER_ID), "in", "saga-payment"]
+    assert error.strip() == "3 tries since 01-31 12:00:00; KeyError: 'x'"
+    assert last == "1 dead letter. Next: saga dlq redrive"
+
+    found = json.loads(run("--json").stdout)
+    assert found["mayBeMore"] is False
+    [letter] = found["deadLetters"]
+    assert letter.pop("messageId")
+    assert letter == {
+        "event": "OrderCreated",
+        "orderId": str(ORDER_ID),
+        "failedIn": "saga-payment",
+        "error": {"type": "KeyError", "message": "'x'"},
+        "poison": False,
+        "attempts": 3,
+        "firstAt": "2026-01-31T12:00:00.000Z",
+        "lastAt": "2026-01-31T12:03:19.500Z",
+    }
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("action", ["list", "redrive"])
+def test_an_empty_queue_is_no_failure(action: str) -> None:
+    said = run(action)
+    assert (said.exit_code, said.stdout, said.stderr) == (0, "No dead letters.\n", "")
+
+
+def test_whatever_a_dead_letter_says_is_shown_on_one_line(stack: Stack) -> None:
+    wild = "[/red]\x1b[2J\n:cat:" + "x" * 1000
+    send(stack, wild, record(EVENT | {"detail-type": wild, "detail": {"orderId": wild}}))
+    said = run().stdout
+    assert len(said.splitlines()) == 5
+    assert "\x1b" not in said
+    assert "[/red] [2J :cat:xxx" in said
+    assert len(run("list", "--order", wild).stdout.splitlines()) == 3
+
+
+def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack: Stack, functions: Functions) -> None:
+    functions.errors[ARN] = {"errorType": "Refused", "errorMessage": "quantity: missing"}
+    send(stack, record(SCHEDULED | {"time": "2026-01-31T12:00:01Z"}, WATCHDOG), record())
+    said = run("redrive")
+    assert said.exit_code == 1
+    assert [line.strip() for line in said.stdout.splitlines()[1::2]] == [
+        "still failing: poison, Refused: quantity: missing",
+        "healed",
+    ]
+    assert said.stdout.splitlines()[-1] == "1 poison, 1 healed."
+    message = "1 of 2 dead letters still failing, and kept in the queue. Mend the cause, then: saga dlq redrive."
+    assert said.stderr == f"error: {message}\n"
+
+    again = run("redrive", "--json")
+    [outcome] = json.loads(again.stdout)["redriven"]
+    assert (again.exit_code, outcome["became"], outcome["poison"]) == (1, "poison", True)
+    functions.errors.clear()
+    assert run("redrive").exit_code == 0
+    assert run("redrive").stdout == "No dead letters.\n"
+
+
+def test_more_than_was_read_is_mentioned(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "PAGES_MAX", 1)
+    send(stack, *(of_order(number) for number in range(11)))
+    assert run().stdout.splitlines()[-1].startswith("There may be more")

@@ -1,0 +1,51 @@
+"""Two services that answer each other without end: the hop guard cuts them off, and counts that it did."""
+
+import pytest
+from given import Counted, a, envelope
+
+from saga.bus import MemoryBus
+from saga.events import HOPS_MAX, Event, Metadata, OrderExpired, Refused, ShipmentOK
+from saga.ledger import MemoryLedger, State
+from saga.service import Service
+
+
+def ship(event: OrderExpired, state: State | None) -> tuple[State, type[ShipmentOK]]:  # noqa: ARG001
+    return State(status="ANY"), ShipmentOK
+
+
+def expire(event: ShipmentOK, state: State | None) -> tuple[State, type[OrderExpired]]:  # noqa: ARG001
+    return State(status="ANY"), OrderExpired
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+def deliver(bus: MemoryBus) -> None:
+    """Hands each fact to the one who hears it, until one is refused."""
+    hearers = [Service[State]([reaction], MemoryLedger(), bus) for reaction in (ship, expire)]
+    for fact in bus.facts:  # which grow meanwhile
+        assert len(bus.facts) < 100, "the loop goes on"
+        for hearer in hearers:
+            if fact.name in hearer.reactions:
+                hearer.hear(envelope(fact))
+
+
+def test_a_loop_is_cut_off_and_counted_once(bus: MemoryBus, counted: Counted) -> None:
+    bus.tell([a(OrderExpired)])
+    with pytest.raises(Refused, match="hops"):
+        deliver(bus)
+    assert [hops(fact) for fact in bus.facts] == list(range(HOPS_MAX + 2))
+    assert counted() == {"Loops": 1, "Refusals": 1}
+
+
+@pytest.mark.parametrize(("event_hops", "loops"), [(HOPS_MAX - 1, {}), (HOPS_MAX, {"Loops": 1})])
+def test_only_what_no_one_hears_counts_as_a_loop(counted: Counted, event_hops: int, loops: dict[str, int]) -> None:
+    service = Service[State]([ship], MemoryLedger(), MemoryBus())
+    service.hear(envelope(a(OrderExpired, metadata=Metadata(hops=event_hops))))
+    assert counted() == loops
+
+
+def hops(fact: Event) -> int:
+    return fact.metadata.hops if fact.metadata else 0
