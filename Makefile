@@ -2,6 +2,7 @@
 # make test      everything that fits in six minutes        make test-all  what takes longer
 # make check     linters, types, template, contracts between modules
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
+# make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew
 # make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
@@ -70,6 +71,10 @@ explore: setup
 	@PYTHONPATH=tests .venv/bin/python -m explore
 mutants: setup
 	@PYTHONPATH=tests .venv/bin/python -m explore.mutants
+
+.PHONY: chaos
+chaos: setup
+	@PYTHONPATH=tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED))
 
 .PHONY: check
 check: setup .saga/checkov/installed

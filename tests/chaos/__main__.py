@@ -1,0 +1,43 @@
+"""`make chaos`: 200 orders through a storm of faults, on a LocalStack of their own.
+
+`make chaos SEED=7` plans the same faults again.
+"""
+
+import argparse
+import random
+import socket
+import sys
+
+from chaos.checks import check_journal
+from chaos.plan import FULL, plan
+from chaos.report import report
+from chaos.storm import storm
+
+from sagactl import aws, demo, localstack, shop
+from sagactl.deploy import deploy
+from sagactl.stack import Stack
+from sagactl.terminal import step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    seed = parser.parse_args().seed
+    print(f"Seed {seed}. The same faults again: make chaos SEED={seed}", flush=True)
+    with socket.socket() as probe:
+        probe.bind((localstack.HOST, 0))
+        port = probe.getsockname()[1]
+    with localstack.running(port):
+        where = aws.target(port=port)
+        stack = Stack(where, deploy(where, {}, step=step))
+        shop.set_available(stack, demo.PRODUCT, demo.UNITS)
+        with step(f"{FULL.orders} orders through the storm, and what mends them"):
+            found = storm(stack, plan(seed, FULL))
+        with step("The journal catches up"):
+            found.findings.problems.extend(check_journal(stack, found.bus))
+    print(report(found))
+    sys.exit(1 if found.findings.problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What is to go wrong, drawn from a seed: the same seed gives the same orders, kills, freezes and fates of events.
+
+What a fault hits can't be planned: how fast the machine is decides which process is at work when it is killed, and
+how often an event is told. But the n-th telling of an order's event has the same fate in every run.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid5
+
+from sagactl import demo, shop
+
+type Fate = Literal["once", "twice", "swallowed"]
+
+TWICE, SWALLOWED = 0.25, 0.1
+_ORDER_OF_KEY = UUID("c4a05000-0000-4000-8000-000000000000")  # UUIDv5 namespace of orders put on the bus
+_DOORS: tuple[shop.Via, ...] = ("api", "bus")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many orders come and how much goes wrong in so many seconds; `victims` are functions to kill."""
+
+    orders: int
+    seconds: float
+    kills: int
+    freezes: int
+    freeze_seconds_max: float
+    deadline_seconds: int
+    victims: tuple[str, ...] = ("order", "order-http", "payment", "inventory", "shipping")
+
+
+# The journal's queue shows a batch again only after a minute, so the short form spares the journal; and it has no
+# freeze that outlasts a function's timeout of 10 s.
+SHORT = Size(orders=30, seconds=10, kills=8, freezes=1, freeze_seconds_max=1, deadline_seconds=5)
+FULL = Size(
+    200, 60, kills=60, freezes=6, freeze_seconds_max=12, deadline_seconds=20, victims=(*SHORT.victims, "journal")
+)
+
+
+class Wanted(NamedTuple):
+    """An order to be; `key` is its Idempotency-Key, or what its id is made of if it is put on the bus."""
+
+    at_seconds: float
+    via: shop.Via
+    key: str
+    fields: dict[str, Any]
+    expected: str
+
+    @property
+    def order_id(self) -> UUID:
+        return uuid5(_ORDER_OF_KEY, self.key)
+
+
+class Kill(NamedTuple):
+    at_seconds: float
+    function: str
+
+
+class Freeze(NamedTuple):
+    at_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    size: Size
+    orders: list[Wanted]
+    kills: list[Kill]
+    freezes: list[Freeze]
+
+    def fate(self, order_id: str, name: str, telling: int) -> Fate:
+        """What becomes of an event that is put on the bus for the `telling`-th time."""
+        draw = random.Random(f"{self.seed} {order_id} {name} {telling}").random()
+        return "swallowed" if draw < SWALLOWED else "twice" if draw < SWALLOWED + TWICE else "once"
+
+
+def plan(seed: int, size: Size) -> Plan:
+    draws = random.Random(seed)
+    # The first is the longest; each begins amid the orders.
+    lengths = [size.freeze_seconds_max, *(draws.uniform(0.5, 5) for _ in range(size.freezes - 1))]
+    freezes = [Freeze(size.seconds * (n + 0.5) / size.freezes, seconds) for n, seconds in enumerate(lengths)]
+    times = sorted(draws.uniform(0, size.seconds) for _ in range(size.kills))
+    kills = [Kill(at_seconds, draws.choice(size.victims)) for at_seconds in times]
+    return Plan(seed, size, _orders(seed, size, draws), kills, freezes)
+
+
+def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
+    """As many of each way as of any other, through both doors, in an order of the seed's."""
+    cases = [(story, via) for story in demo.five_ways() for via in _DOORS]
+    drawn = [cases[number % len(cases)] for number in range(size.orders)]
+    draws.shuffle(drawn)
+    return [
+        Wanted(
+            at_seconds=size.seconds * number / size.orders,
+            via=via,
+            key=f"chaos {seed} {number}",
+            fields={"productId": demo.PRODUCT, "quantity": story.quantity, "amount": story.amount},
+            expected=story.expected,
+        )
+        for number, (story, via) in enumerate(drawn)
+    ]

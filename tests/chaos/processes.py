@@ -1,0 +1,60 @@
+"""The processes of one LocalStack: functions to kill, and DynamoDB to freeze."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sagactl import aws, localstack
+
+_MARK = "LAMBDA_PROCESS_MARK"  # in the environment of LocalStack and all that it starts
+
+
+class Processes:
+    def __init__(self, port: int) -> None:
+        instance = localstack.status(port)
+        assert instance, f"no LocalStack at {port}"
+        assert instance.pid, f"the LocalStack at {port} is none of ours: its processes can't be killed"
+        self._mark = _environment(instance.pid)[_MARK]
+
+    def kill(self, function: str) -> bool:
+        """Kills the oldest process of a function, the one that is given most work; False if it has none."""
+        name = f"{aws.STACK_NAME}-{function}"
+        pid = min((pid for pid, found in self._all() if found.get("AWS_LAMBDA_FUNCTION_NAME") == name), default=None)
+        if pid is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+        return False
+
+    def freeze_dynamodb(self, seconds: float) -> None:
+        """It takes no requests meanwhile, and afterwards those that were sent meanwhile: even of the dead."""
+        [pid] = (pid for pid, _ in self._all() if b"DynamoDBLocal.jar" in _command(pid))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def _all(self) -> Iterator[tuple[int, dict[str, str]]]:
+        for folder in Path("/proc").glob("[0-9]*"):
+            environment = _environment(int(folder.name))
+            if environment.get(_MARK) == self._mark:
+                yield int(folder.name), environment
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """Empty for a process that ends meanwhile, or is another user's."""
+    variables: list[str] = []
+    with suppress(PermissionError, FileNotFoundError, ProcessLookupError):
+        variables = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    return dict(variable.split("=", 1) for variable in variables if "=" in variable)
+
+
+def _command(pid: int) -> bytes:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

@@ -1,0 +1,127 @@
+"""Orders through a storm of faults on a deployed stack; then the calm, and what mends the rest."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from chaos.checks import Findings, check
+from chaos.clients import Placed, place
+from chaos.faulty_bus import FaultyBus, faulty_bus
+from chaos.healing import Healed, heal, until_quiet
+from chaos.plan import Plan, Wanted
+from chaos.processes import Processes
+
+from saga.bus import EventBridgeBus
+from sagactl import aws, books, demo, shop
+from sagactl.stack import Stack
+
+CLIENTS = 8
+_FUNCTIONS = ("order", "order-http", "order-watchdog", "payment", "inventory", "shipping")
+_OLD_POLLER_SECONDS = 3
+
+
+@dataclass
+class Injected:
+    kills: int = 0
+    freezes: int = 0
+    frozen_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Storm:
+    """All that is known of a storm once it is over."""
+
+    plan: Plan
+    placed: list[Placed]
+    injected: Injected
+    bus: FaultyBus
+    healed: Healed
+    findings: Findings
+
+    @property
+    def faults(self) -> int:
+        return self.injected.kills + self.injected.freezes + self.bus.fates["twice"] + self.bus.fates["swallowed"]
+
+
+def storm(stack: Stack, planned: Plan) -> Storm:
+    """Leaves everything as it was found, but for the orders."""
+    port = urlsplit(stack.where.endpoint_url).port or 0
+    processes, stocked, since_ms = Processes(port), books.stock(stack), int(time.time() * 1000)
+    variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}
+    with (
+        faulty_bus(str(stack.where.endpoint_url), planned.fate) as bus,
+        configured(stack, variables | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}),  # which boto3 reads, no code of ours
+    ):
+        teller = EventBridgeBus(aws.Target(bus.url).client("events"), stack.outputs["BusName"])
+        warm_up(stack, bus)
+        bus.is_faulty = True
+        placed, injected = in_the_storm(stack, teller, processes, planned)
+        until_quiet(bus)
+        bus.is_faulty = False
+        healed = heal(stack, teller, bus, placed)
+    return Storm(planned, placed, injected, bus, healed, check(stack, bus, placed, stocked, since_ms))
+
+
+def warm_up(stack: Stack, bus: FaultyBus) -> None:
+    """An order before the storm: functions are started one by one, and tell through the faulty bus from now on."""
+    order_id = shop.place(stack, {"productId": demo.PRODUCT, "quantity": 1, "amount": 1}, "api")
+    assert shop.wait_until_closed(stack, order_id), f"{order_id} stays open without any fault"
+    assert {"OrderCreated", "PaymentOK", "StockReserved", "ShipmentOK"} == bus.facts[order_id].keys()
+
+
+def in_the_storm(
+    stack: Stack, teller: EventBridgeBus, processes: Processes, planned: Plan
+) -> tuple[list[Placed], Injected]:
+    started, injected = time.monotonic(), Injected()
+
+    def wait_for(at_seconds: float) -> None:
+        time.sleep(max(0, started + at_seconds - time.monotonic()))
+
+    def place_at(wanted: Wanted) -> Placed:
+        wait_for(wanted.at_seconds)
+        return place(stack, teller, wanted)
+
+    def kill() -> None:
+        for at_seconds, function in planned.kills:
+            wait_for(at_seconds)
+            injected.kills += processes.kill(function)
+
+    def freeze() -> None:
+        for at_seconds, seconds in planned.freezes:
+            wait_for(at_seconds)
+            processes.freeze_dynamodb(seconds)
+            injected.freezes += 1
+            injected.frozen_seconds += seconds
+
+    with ThreadPoolExecutor(CLIENTS + 2) as threads:
+        faults = [threads.submit(kill), threads.submit(freeze)]
+        placed = list(threads.map(place_at, planned.orders))
+        for fault in faults:
+            fault.result()
+    return placed, injected
+
+
+@contextmanager
+def configured(stack: Stack, variables: dict[str, str]) -> Iterator[None]:
+    """Gives the saga's functions more environment variables, and takes them away in the end."""
+    functions = stack.client("lambda")
+    names = [f"{aws.STACK_NAME}-{function}" for function in _FUNCTIONS]
+    before = {n: functions.get_function_configuration(FunctionName=n)["Environment"]["Variables"] for n in names}
+
+    def configure(environments: dict[str, dict[str, str]]) -> None:
+        for name, environment in environments.items():
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
+        for name in environments:
+            functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        # The replaced version's poller in LocalStack ends only after its last look at the queue, and what it takes
+        # then is invoked a minute later.
+        time.sleep(_OLD_POLLER_SECONDS)
+
+    configure({name: environment | variables for name, environment in before.items()})
+    try:
+        yield
+    finally:
+        configure(before)
