@@ -64,7 +64,7 @@ test: setup
 	@.venv/bin/pytest
 
 .PHONY: test-all
-test-all: demo
+test-all: demo chaos
 
 .PHONY: explore mutants
 explore: setup

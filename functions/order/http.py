@@ -8,21 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from msgspec import Struct
 from msgspec.structs import astuple
 
 from order.app import service
-from saga.events import (
-    Amount,
-    Metadata,
-    OrderCreated,
-    ProductId,
-    Quantity,
-    Refused,
-    Timestamp,
-    parse,
-    to_json,
-)
+from order.unasked import PlaceOrder, create
+from saga.events import Metadata, Refused, Timestamp, parse, to_json
 from saga.observe import count, logger
 from saga.service import fact
 
@@ -30,12 +20,6 @@ BODY_BYTES_MAX = 64 * 1024
 _ORDER_OF_KEY = UUID("6a5f1c9e-7f5b-4f0e-9a57-6f1f6c1f1d52")  # UUIDv5 namespace of Idempotency-Key headers
 
 app = APIGatewayRestResolver()
-
-
-class PlaceOrder(Struct, frozen=True, rename="camel"):
-    product_id: ProductId
-    quantity: Quantity
-    amount: Amount
 
 
 class HttpError(Exception):
@@ -62,7 +46,7 @@ def post_order() -> Response[str]:
     A repeated Idempotency-Key finds the order it placed, and tells again only while it is open.
     """
     order_id, wanted, now = new_order_id(), wanted_order(), Timestamp.now()
-    event = OrderCreated(order_id, wanted.product_id, wanted.quantity, wanted.amount, timestamp=now)
+    event = create(order_id, wanted, now)
     entry = service.learn(event, now).entry
     order = entry.state
     if (order.product_id, order.quantity, order.amount) != astuple(wanted):

@@ -13,8 +13,9 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 
 from order.reactions import OPEN_SHARDS
+from order.unasked import expire
 from saga.bus import ENTRIES_MAX, EventBridgeBus
-from saga.events import Metadata, OrderExpired, Timestamp
+from saga.events import Timestamp
 from saga.observe import count, logger
 
 WINDOW = timedelta(seconds=130)  # two periods between runs and a little, so that one may be missed and the next late
@@ -30,7 +31,7 @@ def handler(_event: object, _context: object) -> None:
     now = datetime.now(UTC)
     late = {order: None for window in windows(now, deadline) for order in open_orders(*window)}
     for batch in itertools.batched(late, ENTRIES_MAX, strict=False):
-        facts = [expired(order_id, opened_at) for order_id, opened_at in batch]
+        facts = [expire(order_id, due(opened_at)) for order_id, opened_at in batch]
         bus.tell(facts)
         for fact in facts:
             logger.info("expired", extra={"orderId": str(fact.order_id), "detailType": fact.name, "told": fact.name})
@@ -66,7 +67,5 @@ def open_orders(since: str = "0", until: str = "9", limit: int = 1_000_000) -> I
                 yield UUID(item["orderId"]["S"]), Timestamp(item["openedAt"]["S"])
 
 
-def expired(order_id: UUID, opened_at: Timestamp) -> OrderExpired:
-    """The fact is decided by the deadline, not by the run that tells it: telling it again says the same."""
-    due = datetime.fromisoformat(opened_at) + deadline
-    return OrderExpired(order_id=order_id, timestamp=Timestamp.of(due), metadata=Metadata())
+def due(opened_at: Timestamp) -> Timestamp:
+    return Timestamp.of(datetime.fromisoformat(opened_at) + deadline)

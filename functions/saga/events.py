@@ -74,6 +74,7 @@ class Timestamp(str):
         return cls.of(datetime.now(UTC))
 
 
+type OrderId = UUID
 type ProductId = Annotated[str, Meta(pattern=_PRODUCT)]
 type Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 type QuantityOrZero = Annotated[int, Meta(ge=0, le=10_000)]
@@ -96,7 +97,7 @@ class Event(_Stamp, frozen=True, rename="camel", tag_field="eventType", tag=True
     """A fact about one order. It happens at most once per order: (orderId, detail-type) is its identity."""
 
     source: ClassVar[str]
-    order_id: UUID
+    order_id: OrderId
 
     @property
     def name(self) -> str:

@@ -15,8 +15,6 @@ from saga.events import Timestamp, from_builtins, to_builtins
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
-
 
 class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What a service knows of one order. A fact that it tells takes its fields from here, by name."""
@@ -119,6 +117,6 @@ def racing() -> Iterator[None]:
     except ClientError as error:
         reasons: Any = error.response.get("CancellationReasons", ())
         codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
-        if codes & _RACES:
+        if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
             raise Conflict from error
         raise

@@ -13,7 +13,7 @@ from chaos.faulty_bus import Facts, FaultyBus
 from sagactl import aws, books, dead_letters
 from sagactl.stack import Stack
 
-_JOURNAL_TIMEOUT_SECONDS = 180
+_JOURNAL_TIMEOUT_SECONDS = 600
 _EITHER = (("PaymentOK", "PaymentFail"), ("StockReserved", "StockFailed"), ("ShipmentOK", "ShipmentFail"))
 _LOGGED = {
     "killed": "signal: killed",

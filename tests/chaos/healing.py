@@ -11,7 +11,7 @@ from sagactl import books, dead_letters, shop
 from sagactl import redrive as redriving
 from sagactl.stack import Stack
 
-QUIET_SECONDS = 5  # longer than Lambda waits before its last retry here, and a cold start
+QUIET_SECONDS = 4  # longer than Lambda waits before its last retry here, and a cold start
 _TIMEOUT_SECONDS = 300
 _LOOK_SECONDS = 0.2
 
@@ -32,12 +32,12 @@ def heal(stack: Stack, bus: EventBridgeBus, faulty: FaultyBus, placed: list[Plac
     healed = Healed(closed_before=len(ids) - len(unclosed))
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        healed.put_again += put_again(stack, bus, placed)
         redriven = redrive(stack, ids)
         if not (unclosed or redriven):
             break
         healed.redriven += redriven
         if unclosed:
+            healed.put_again += put_again(stack, bus, placed)
             stack.client("lambda").invoke(FunctionName=stack.outputs["OrderWatchdogFunction"])
         until_quiet(faulty)
         unclosed = still_open(stack, ids)

@@ -33,7 +33,7 @@ class Size:
 
 # The journal's queue shows a batch again only after a minute, so the short form spares the journal; and it has no
 # freeze that outlasts a function's timeout of 10 s.
-SHORT = Size(orders=30, seconds=10, kills=8, freezes=1, freeze_seconds_max=1, deadline_seconds=5)
+SHORT = Size(orders=20, seconds=8, kills=6, freezes=1, freeze_seconds_max=1, deadline_seconds=5)
 FULL = Size(
     200, 60, kills=60, freezes=6, freeze_seconds_max=12, deadline_seconds=20, victims=(*SHORT.victims, "journal")
 )

@@ -15,16 +15,18 @@ def report(storm: Storm) -> str:
     closed = sum(storm.findings.statuses[status] for status in shop.CLOSED)
     orders = len(storm.placed)
     lines = [
-        f"{injected.kills:5} functions killed: {logged['killed']} at work, the others idle",
-        f"{injected.freezes:5} freezes of DynamoDB, {injected.frozen_seconds:.1f} s: {logged['timed out']} time-outs",
-        f"{bus.fates['twice']:5} events put twice: {logged['heard again']} heard again, none decided again",
-        f"{bus.fates['swallowed']:5} events swallowed: {on_bus} facts told after all, {len(swallowed) - on_bus} never",
-        f"{healed.closed_before:5} orders closed by themselves, then",
-        f"{posted_again:5} POSTs repeated by their clients, meanwhile",
-        f"{healed.put_again:5} orders unknown to the order service put again by their teller",
-        f"{healed.redriven:5} dead letters redriven",
-        f"{expired:5} orders asked for by the watchdog",
-        f"{statuses}. {len(storm.findings.problems) or 'No'} problems.",
+        "Faults, and what became of them",
+        f"{injected.kills:6} functions killed: {logged['killed']} at work, the others idle",
+        f"{injected.freezes:6} freezes of DynamoDB, {injected.frozen_seconds:.1f} s: {logged['timed out']} time-outs",
+        f"{bus.fates['twice']:6} events put twice: {logged['heard again']} heard again, none decided again",
+        f"{bus.fates['swallowed']:6} events swallowed: {on_bus} told after all, {len(swallowed) - on_bus} not needed",
+        "What mended the rest",
+        f"{healed.closed_before:6} orders were closed when the storm was over",
+        f"{posted_again:6} POSTs were repeated by their clients",
+        f"{healed.put_again:6} orders unknown to the order service were put again by their teller",
+        f"{healed.redriven:6} dead letters were redriven",
+        f"{expired:6} orders were asked for by the watchdog",
+        f"{statuses}; {len(storm.findings.problems) or 'no'} problems",
         *(f"  {problem}" for problem in storm.findings.problems),
         f"{orders} orders, {storm.faults} faults, {closed} closed, {orders - closed} lost",
     ]

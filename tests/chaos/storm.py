@@ -34,7 +34,6 @@ class Injected:
 class Storm:
     """All that is known of a storm once it is over."""
 
-    plan: Plan
     placed: list[Placed]
     injected: Injected
     bus: FaultyBus
@@ -50,7 +49,7 @@ def storm(stack: Stack, planned: Plan) -> Storm:
     """Leaves everything as it was found, but for the orders."""
     port = urlsplit(stack.where.endpoint_url).port or 0
     processes, stocked, since_ms = Processes(port), books.stock(stack), int(time.time() * 1000)
-    variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}
+    variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}  # which only the watchdog reads
     with (
         faulty_bus(str(stack.where.endpoint_url), planned.fate) as bus,
         configured(stack, variables | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}),  # which boto3 reads, no code of ours
@@ -62,7 +61,7 @@ def storm(stack: Stack, planned: Plan) -> Storm:
         until_quiet(bus)
         bus.is_faulty = False
         healed = heal(stack, teller, bus, placed)
-    return Storm(planned, placed, injected, bus, healed, check(stack, bus, placed, stocked, since_ms))
+    return Storm(placed, injected, bus, healed, check(stack, bus, placed, stocked, since_ms))
 
 
 def warm_up(stack: Stack, bus: FaultyBus) -> None:

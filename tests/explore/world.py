@@ -18,6 +18,7 @@ from deployment import PROJECT, load
 from msgspec.structs import replace
 
 from inventory.stock import DynamoStockLedger, MemoryStockLedger
+from order.unasked import expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
 from saga.events import EVENTS, Amount, Event, OrderCreated, OrderExpired, Timestamp, from_builtins, parse, to_json
@@ -118,13 +119,11 @@ class Faulty:
 
 APPS = {name: load(f"{name}.app") for name in SERVICES}
 DOOR = load("order.http")
-WATCHDOG = load("order.watchdog")
 ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"account:{order}") for order in range(2)]
 
 
 def expired(order_id: UUID) -> OrderExpired:
-    told: OrderExpired = WATCHDOG.expired(order_id, NOW)
-    return replace(told, metadata=None)
+    return replace(expire(order_id, NOW), metadata=None)
 
 
 def service_of(delivery: Delivery) -> str:

@@ -20,6 +20,7 @@ from saga.events import (
     Event,
     Metadata,
     OrderCreated,
+    OrderId,
     PaymentCancel,
     ProductId,
     Quantity,
@@ -36,7 +37,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 # By type, as every field of every event is one of these.
 ACCEPTED: dict[Any, list[Any]] = {
-    UUID: [str(ORDER_ID), str(ORDER_ID).upper()],
+    OrderId: [str(ORDER_ID), str(ORDER_ID).upper()],
     Amount: [0.01, 1, 1.0, 0.1, 19.99, 1234567890.12, 9999999999.99],
     AmountOrZero: [0, 0.0, 0.01, 9999999999.99],
     Quantity: [1, 1.0, 10_000],
@@ -57,7 +58,7 @@ WILD = ["\x00", "a\n", "\x1b[31m", "\x7f", "\x9b", LONE_SURROGATE]
 NO_PRODUCT = [*NO_TEXT, "", "a" * 65, "a b", "a\n", "\n", "a/b", "ä", "\x00", LONE_SURROGATE]
 NO_HOPS: list[Any] = [None, -1, 0.5, HOPS_MAX + 1, "1", True, NAN, INFINITY, [], 10**400]
 REFUSED: dict[Any, list[Any]] = {
-    UUID: [
+    OrderId: [
         None,
         *NO_TEXT,
         "",
@@ -229,7 +230,7 @@ AMOUNTS = CENTS.map(lambda cents: Decimal(cents) / 100)
 TEXT = st.characters(exclude_categories=["Cc", "Cs"])
 PRODUCTS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
-    UUID: st.uuids(),
+    OrderId: st.uuids(),
     Amount: AMOUNTS.map(Amount),
     AmountOrZero: AMOUNTS.map(AmountOrZero) | st.just(AmountOrZero(0)),
     Quantity: st.integers(1, 10_000),

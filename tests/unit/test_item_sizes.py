@@ -6,11 +6,11 @@ import pytest
 from deployment import load
 from given import AT, ORDER_ID
 from msgspec.structs import fields
-from signatures import returns
 
 from order.reactions import OPEN_SHARDS
 from saga.events import Amount
 from saga.ledger import Entry, Heard
+from sagactl import choreography
 
 LONGEST: dict[str, Any] = {
     "open_shard": OPEN_SHARDS - 1,
@@ -40,10 +40,11 @@ def size(value: dict[str, Any]) -> int:
     raise AssertionError(value)
 
 
-def largest(reactions: dict[str, Any]) -> Entry[Any]:
+def largest(service: str) -> Entry[Any]:
     """An entry with every field at its longest, that has heard and told whatever the service can."""
-    tells = {heard: [fact.__name__ for fact in returns(reaction)[1]] for heard, reaction in reactions.items()}
-    state, _ = returns(next(iter(reactions.values())))
+    reactions = [step for step in choreography.steps() if step.service == service and step.heard]
+    tells = {str(step.heard and step.heard.__name__): [fact.__name__ for fact in step.tells] for step in reactions}
+    state: Any = reactions[0].state
     (status,) = (max(get_args(f.type), key=len) for f in fields(state) if f.name == "status")
     longest = {f.name: LONGEST[f.name] for f in fields(state) if f.name != "status"}
     return Entry(
@@ -56,8 +57,7 @@ def largest(reactions: dict[str, Any]) -> Entry[Any]:
     )
 
 
-@pytest.mark.parametrize("name", ["order", "payment", "inventory", "shipping"])
+@pytest.mark.parametrize("name", choreography.services())
 def test_an_item_is_under_1_kb(name: str) -> None:
-    service = load(f"{name}.app").service
-    item = service.ledger.put(largest(service.reactions), None)["Item"]
+    item = load(f"{name}.app").service.ledger.put(largest(name), None)["Item"]
     assert size({"M": item}) < 1_024

@@ -8,6 +8,7 @@ from given import AT, ORDER_ID
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from order.unasked import expire
 from saga.events import Metadata, OrderExpired, Timestamp
 
 watchdog = load("order.watchdog")
@@ -58,5 +59,4 @@ def test_ages_double_up_to_the_oldest_asked_for(seconds: int) -> None:
 
 def test_an_expiry_is_the_same_fact_whenever_it_is_told() -> None:
     due = Timestamp.of(datetime.fromisoformat(AT) + watchdog.deadline)
-    assert watchdog.expired(ORDER_ID, AT) == OrderExpired(ORDER_ID, timestamp=due, metadata=Metadata())
-    assert watchdog.expired(ORDER_ID, AT) == watchdog.expired(ORDER_ID, AT)
+    assert expire(ORDER_ID, watchdog.due(AT)) == OrderExpired(ORDER_ID, timestamp=due, metadata=Metadata())

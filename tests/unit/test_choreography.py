@@ -1,0 +1,47 @@
+"""What the reactions' signatures promise together: no event leads back to itself, every fact can be told."""
+
+from graphlib import TopologicalSorter
+
+import pytest
+from deployment import load
+from msgspec.structs import fields
+
+from order.reactions import Order
+from saga.events import EVENTS, OrderCreated, OrderExpired
+from sagactl import choreography
+
+GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its teller's state says
+
+
+def test_no_event_leads_back_to_itself() -> None:
+    TopologicalSorter(choreography.leads_to()).prepare()  # raises CycleError, and names the cycle
+
+
+def test_every_event_is_told_by_the_service_whose_it_is() -> None:
+    told = {event: service for service in choreography.services() for event in choreography.tells_of(service)}
+    assert told == {event: event.source.removeprefix("saga.") for event in EVENTS.values()}
+
+
+def test_what_is_told_unasked() -> None:
+    unasked = [event for step in choreography.steps() if step.heard is None for event in step.tells]
+    assert unasked == [OrderCreated, OrderExpired]
+
+
+@pytest.mark.parametrize("service", choreography.services())
+def test_a_service_reacts_to_what_its_signatures_say(service: str) -> None:
+    wired = load(f"{service}.app").service.reactions
+    assert wired.keys() == {event.__name__ for event in choreography.hears_of(service)}
+    for step in choreography.steps():
+        if step.service == service and step.heard:
+            reaction = wired[step.heard.__name__]
+            assert getattr(reaction, "func", reaction).__name__ == step.name
+
+
+@pytest.mark.parametrize("step", [step for step in choreography.steps() if step.heard], ids=lambda step: step.name)
+def test_a_reaction_tells_facts_from_its_own_state(step: choreography.Step) -> None:
+    for fact in step.tells:
+        assert [f.name for f in fields(fact) if f.name not in GIVEN and not hasattr(step.state, f.name)] == []
+
+
+def test_an_order_can_tell_that_it_was_created() -> None:
+    assert {f.name for f in fields(OrderCreated)} <= {f.name for f in fields(Order)} | GIVEN
