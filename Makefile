@@ -1,5 +1,5 @@
 # make demo      five orders on a LocalStack of their own, one for each way a saga can go
-# make test      everything that fits in six minutes        make test-all  what takes longer
+# make test      everything that fits in six minutes        make test-all  what takes longer as well
 # make check     linters, types, template, contracts between modules
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
@@ -64,7 +64,7 @@ test: setup
 	@.venv/bin/pytest
 
 .PHONY: test-all
-test-all: demo chaos
+test-all: test demo explore chaos
 
 .PHONY: explore mutants
 explore: setup

@@ -50,12 +50,12 @@ def replay(
 
     On AWS the bus has an archive as well; its replay, aws events start-replay, is heard just the same.
     """
-    if (since is None) == (order is None):
-        raise typer.BadParameter("give one of them", param_hint="'--since' / '--order'")
-    moment = _moment(since) if since else None
+    if since is None and order is None:
+        raise typer.BadParameter("give one of them, or both", param_hint="'--since' / '--order'")
+    moment = _moment(since) if since else Timestamp()
     stack = find(use_aws=aws, port=port)
     with err.status("Reading the journal"):
-        facts = facts_since(stack, moment) if moment else facts_of(stack, str(order).lower())
+        facts = facts_of(stack, order.lower(), moment) if order else facts_since(stack, moment)
     if not dry_run:
         put(stack, progress(facts, f"Putting {_count(facts)} on the bus", len(facts)), rate)
     _report(facts, dry_run=dry_run, as_json=as_json)
@@ -69,17 +69,17 @@ def facts_since(stack: Stack, since: Timestamp) -> list[Event]:
         raise SagaError(f"More than {ORDERS_MAX:,} orders were opened since", "Name a later time")
     told = [order.order_id for order in orders if max(order.events.values(), default="") >= since]
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        facts = itertools.chain.from_iterable(pool.map(lambda order_id: facts_of(stack, order_id), told))
-        return sorted((fact for fact in facts if fact.timestamp >= since), key=lambda fact: fact.timestamp)
+        facts = itertools.chain.from_iterable(pool.map(lambda order_id: facts_of(stack, order_id, since), told))
+        return sorted(facts, key=lambda fact: fact.timestamp)
 
 
-def facts_of(stack: Stack, order_id: str) -> list[Event]:
-    """The order's facts, each as it was first told, in the order of their time."""
+def facts_of(stack: Stack, order_id: str, since: str = "") -> list[Event]:
+    """The order's facts told since then, each as it was first told, in the order of their time."""
     facts: dict[str, Event] = {}
     for item in sorted(journal.events(stack, order_id), key=lambda item: (item["toldAt"], item["arrivedAt"])):
         if fact := _fact_in(item):
             facts.setdefault(fact.name, fact)
-    return list(facts.values())
+    return [fact for fact in facts.values() if fact.timestamp >= since]
 
 
 def put(stack: Stack, facts: Iterable[Event], rate_per_second: int) -> None:

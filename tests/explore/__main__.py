@@ -6,10 +6,8 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from explore.explorer import Budget, Door, Found, Violation, explore
+from explore.explorer import Budget, Door, Found, Trial, Violation, explore
 from explore.world import World, quiet
-from rich.console import Console
-from rich.table import Table
 
 DOORS: tuple[Door, ...] = ("POST", "bus")
 EVERY_WORLD = [World(*corner) for corner in itertools.product((True, False), repeat=3)]
@@ -30,50 +28,51 @@ BUDGETS = [
     (Budget(crashes=1, watchdog=False), TWO_ORDERS),
 ]
 
-type Task = tuple[Budget, Door, World]
+_ROW = "{:46} {:6}  {:4} {:>9} {:>11} {:>7}  {}"
 
 
-def explored(task: Task) -> Found | str:
-    budget, door, world = task
+def explored(trial: Trial) -> Found | Violation:
     with quiet():
         try:
-            return explore(world, door, budget)
+            return explore(trial)
         except Violation as violation:
-            return f"{world}, {door}, {budget}: {violation}"
+            return violation
 
 
 def main() -> int:
-    console = Console(width=160)
-    table = Table("budget", "orders", "door", "states", "transitions", "ends", "seconds", box=None)
-    states = transitions = 0
-    violations: list[str] = []
-    with ProcessPoolExecutor() as pool, console.status("Exploring") as progress:
-        for (budget, worlds), door in itertools.product(BUDGETS, DOORS):
-            started, total = time.monotonic(), Found()
-            progress.update(f"Exploring {shown(budget)} by {door}")
-            for found in pool.map(explored, [(budget, door, world) for world in worlds]):
-                if isinstance(found, str):
-                    violations.append(found)
-                else:
-                    total.states += found.states
-                    total.transitions += found.transitions
-                    total.ends += found.ends
+    started, everything = time.monotonic(), list[Found | Violation]()
+    groups = [(budget, door, worlds) for budget, worlds in BUDGETS for door in DOORS]
+    trials = [Trial(world, door, budget) for budget, door, worlds in groups for world in worlds]
+    print(_ROW.format("budget of faults", "orders", "door", "states", "transitions", "seconds", "ends"))
+    with ProcessPoolExecutor() as pool:
+        results = pool.map(explored, trials)  # all at once, so that no core waits for the last world of a budget
+        for budget, door, worlds in groups:
+            found = list(itertools.islice(results, len(worlds)))
+            everything += found
+            states, transitions, ends = counts(found)
             seconds = f"{time.monotonic() - started:.0f}"
-            counts = (f"{total.states:,}", f"{total.transitions:,}", ends(total.ends), seconds)
-            table.add_row(shown(budget), str(worlds[0].orders), door, *counts)
-            states, transitions = states + total.states, transitions + total.transitions
-    console.print(table, *violations, sep="\n")
-    print(f"{states} states, {transitions} transitions, {len(violations)} violations")
-    return 1 if violations else 0
+            row = (shown(budget), worlds[0].orders, door, f"{states:,}", f"{transitions:,}", seconds, ends)
+            print(_ROW.format(*row), *violations(found), sep="\n", flush=True)
+    states, transitions, _ = counts(everything)
+    print(f"{states} states, {transitions} transitions, {len(violations(everything))} violations")
+    return 1 if violations(everything) else 0
+
+
+def counts(found: list[Found | Violation]) -> tuple[int, int, str]:
+    """States, transitions, and how often orders ended in which way."""
+    explored = [one for one in found if isinstance(one, Found)]
+    ends = sum((one.ends for one in explored), Counter[str]())
+    shown_ends = ", ".join(f"{number:,} {end}" for end, number in sorted(ends.items()))
+    return sum(one.states for one in explored), sum(one.transitions for one in explored), shown_ends
+
+
+def violations(found: list[Found | Violation]) -> list[Violation]:
+    return [one for one in found if isinstance(one, Violation)]
 
 
 def shown(budget: Budget) -> str:
     given = [f"{name} {value}" for name, value in budget._asdict().items() if value and name != "watchdog"]
     return ", ".join([*given, *([] if budget.watchdog else ["no watchdog"])]) or "no fault"
-
-
-def ends(counted: Counter[str]) -> str:
-    return ", ".join(f"{number:,} {end}" for end, number in sorted(counted.items()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Breadth first, so that the first violation found has one of the shortest schedules that lead to it.
 """
 
+import itertools
 import json
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _MAY_BECOME: dict[str, dict[str | None, set[str]]] = {
     "inventory": {None: {"RESERVED", "OUT_OF_STOCK", "RELEASED"}, "RESERVED": {"RELEASED"}},
     "shipping": {None: {"WAITING", "SHIPPED", "FAILED"}, "WAITING": {"SHIPPED", "FAILED"}},
 }
+_FACTS_MAX = {"order": 1, "payment": 2, "inventory": 2, "shipping": 1}  # with OrderCreated, seven an order
 
 
 class Budget(NamedTuple):
@@ -81,15 +83,23 @@ class Step(NamedTuple):
     told: tuple[str, ...]
 
 
+class Trial(NamedTuple):
+    """A corner of the world, and what may go wrong in it."""
+
+    world: World
+    door: Door
+    budget: Budget
+
+
 class Violation(AssertionError):
     """What must never be, with the choices that lead to it from the start."""
 
-    def __init__(self, what: str, choices: list[int], steps: list[Step]) -> None:
-        super().__init__(what, choices, steps)
-        self.what, self.choices, self.steps = what, choices, steps
+    def __init__(self, what: str, trial: Trial, choices: list[int], steps: list[Step]) -> None:
+        super().__init__(what, trial, choices, steps)
+        self.what, self.trial, self.choices, self.steps = what, trial, choices, steps
 
     def __str__(self) -> str:
-        return f"{self.what}\nchoices: {self.choices}\n{mermaid(self.steps)}"
+        return f"{self.what}\nreplay({self.trial}, {self.choices})\n{mermaid(self.steps)}"
 
 
 @dataclass
@@ -99,9 +109,9 @@ class Found:
     ends: Counter[str] = field(default_factory=Counter)
 
 
-def explore(world: World, door: Door, budget: Budget) -> Found:
+def explore(trial: Trial) -> Found:
     """Counts what there is to see. Raises Violation."""
-    start = opening(world, door, budget)
+    world, start = trial.world, opening(trial)
     origin: dict[State, tuple[State, int] | None] = {start: None}
     todo, found = deque([start]), Found()
     while todo:
@@ -109,16 +119,18 @@ def explore(world: World, door: Door, budget: Budget) -> Found:
         following = [after for _, after in successors(state)]
         found.transitions += len(following)
         is_end = all(after == state for after in following)  # nothing, or deliveries that fail for ever
-        if wrong := problem(world, state.entries, state.stock, state.failures_told) or (
-            problem_at_end(state) if is_end else None
+        if wrong := (
+            problem(world, state.entries, state.stock, state.failures_told)
+            or problem_of_telling(world.orders, state.entries)
+            or (problem_at_end(state) if is_end else None)
         ):
-            raise Violation(wrong, *_schedule(origin, state))
+            raise Violation(wrong, trial, *_schedule(origin, state))
         for choice, after in enumerate(following):
             if after not in origin:
                 origin[after] = (state, choice)
                 todo.append(after)
             if after.entries != state.entries and (wrong := problem_of_change(state.entries, after.entries)):
-                raise Violation(wrong, *_schedule(origin | {after: (state, choice)}, after))
+                raise Violation(wrong, trial, *_schedule(origin | {after: (state, choice)}, after))
         if is_end:
             found.ends[
                 " ".join(status(state.entries, order, "order") or "unseen" for order in range(world.orders))
@@ -127,8 +139,9 @@ def explore(world: World, door: Door, budget: Budget) -> Found:
     return found
 
 
-def opening(world: World, door: Door, budget: Budget) -> State:
+def opening(trial: Trial) -> State:
     """Orders on their way in: as a POST each, or as OrderCreated put on the bus."""
+    world, door, budget = trial
     created = [world.created(order) for order in range(world.orders)]
     by_post = [Delivery(HTTP, fact) for fact in created]
     by_bus = [delivery for fact in created for delivery in heard_by(fact)]
@@ -256,6 +269,15 @@ def problem(world: World, entries: Entries, stock: int, failures_told: frozenset
 
 
 @cache
+def problem_of_telling(orders: int, entries: Entries) -> str | None:
+    """Safety: no service tells of more than it can have done and undone."""
+    for order, (service, facts_max) in itertools.product(range(orders), _FACTS_MAX.items()):
+        if len(told := facts_told(entries, order, service)) > facts_max:
+            return f"{service} told {' and '.join(sorted(told))}"
+    return None
+
+
+@cache
 def problem_of_change(before: Entries, after: Entries) -> str | None:
     """Safety: nothing is done twice, and what is closed stays so."""
     for slot, (old, new) in enumerate(zip(before, after, strict=True)):
@@ -281,30 +303,35 @@ def status(entries: Entries, order: int, service: str) -> str | None:
     return _status(entries[order * len(SERVICES) + SERVICES.index(service)])
 
 
+def facts_told(entries: Entries, order: int, service: str) -> set[str]:
+    entry = entries[order * len(SERVICES) + SERVICES.index(service)]
+    return set(_read(entry)["told"]) if entry else set()
+
+
 def is_open(state: State, order: int) -> bool:
     """As the watchdog sees it: whether the order is in the index of open orders."""
     if order * len(SERVICES) >= len(state.entries):
         return False
     entry = state.entries[order * len(SERVICES) + SERVICES.index("order")]
-    return entry is not None and "openShard" in _read(entry)
+    return entry is not None and "openShard" in _read(entry)["state"]
 
 
 def _status(entry: bytes | None) -> str | None:
-    return _read(entry)["status"] if entry else None
+    return _read(entry)["state"]["status"] if entry else None
 
 
 @cache
 def _read(entry: bytes) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(entry)["state"]
+    fields: dict[str, Any] = json.loads(entry)
     return fields
 
 
 # How it came about
 
 
-def replay(world: World, door: Door, budget: Budget, choices: list[int]) -> list[Step]:
+def replay(trial: Trial, choices: list[int]) -> list[Step]:
     """The steps that these choices make; a violation names the choices that lead to it."""
-    state, steps = opening(world, door, budget), []
+    state, steps = opening(trial), []
     for choice in choices:
         step, state = list(successors(state))[choice]
         steps.append(step)

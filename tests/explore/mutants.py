@@ -4,13 +4,13 @@
 """
 
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import wraps
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from explore.explorer import Budget, Door, Violation, explore, mermaid
+from explore.explorer import Budget, Trial, Violation, explore
 from explore.world import APPS, World, case, quiet
 from msgspec.structs import replace
 
@@ -33,14 +33,6 @@ class Mutant(NamedTuple):
     patches: Callable[[], Iterable[Patch]]
 
 
-class Trial(NamedTuple):
-    """A corner of the world in which to look for what a mutant breaks."""
-
-    world: World
-    door: Door
-    budget: Budget
-
-
 BUDGETS = (
     Budget(watchdog=False),
     Budget(refusals=1, watchdog=False),
@@ -60,23 +52,25 @@ TRIALS = [
 ]
 
 
-def trial_of(mutant: Mutant) -> tuple[Trial, Violation] | None:
-    """The first trial in which the mutant is found out, and how; None if it survives them all."""
-    patches = list(mutant.patches())
-    for patching in patches:
-        patching.__enter__()
-    case.cache_clear()
-    try:
+def violation_of(mutant: Mutant) -> Violation | None:
+    """What the mutant breaks, in the first trial that shows it; None if it survives them all."""
+    with mutated(mutant):
         for trial in TRIALS:
             try:
-                explore(*trial)
+                explore(trial)
             except Violation as violation:
-                return trial, violation
-        return None
-    finally:
-        for patching in reversed(patches):
-            patching.__exit__(None, None, None)
+                return violation
+    return None
+
+
+@contextmanager
+def mutated(mutant: Mutant) -> Iterator[None]:
+    with ExitStack() as patches:
+        for patching in mutant.patches():
+            patches.enter_context(patching)
+        patches.callback(case.cache_clear)
         case.cache_clear()
+        yield
 
 
 def reaction(original: Any, mutated: Callable[..., Any]) -> Patch:
@@ -259,13 +253,9 @@ def main() -> int:
     killed = 0
     with quiet():
         for mutant in MUTANTS:
-            found = trial_of(mutant)
-            killed += found is not None
-            print(f"\n{mutant.name}: {'SURVIVED' if found is None else found[1].what}")
-            if found:
-                trial, violation = found
-                print(f"  {trial.world}, by {trial.door}, {trial.budget}, choices {violation.choices}")
-                print(mermaid(violation.steps))
+            violation = violation_of(mutant)
+            killed += violation is not None
+            print(f"\n{mutant.name}: {violation or 'SURVIVED'}", flush=True)
     print(f"\n{len(MUTANTS)} mutants, {killed} killed")
     return 0 if killed == len(MUTANTS) else 1
 

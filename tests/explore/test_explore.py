@@ -1,11 +1,12 @@
 """Every interleaving within budgets that fit into a minute; `make explore` runs larger ones."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from explore.__main__ import DOORS, EVERY_WORLD, TWO_ORDERS, shown
-from explore.explorer import Budget, Door, explore
-from explore.mutants import MUTANTS, Mutant, trial_of
+from explore.explorer import Budget, Door, State, Trial, explore, opening, replay, successors
+from explore.mutants import MUTANTS, Mutant, mutated, violation_of
 from explore.world import World, quiet
 
 BUDGETS = [
@@ -20,6 +21,7 @@ BUDGETS = [
     (Budget(), TWO_ORDERS),
     (Budget(conflicts=1, watchdog=False), TWO_ORDERS),
 ]
+EVENTS_MAX = 7
 CASES = [(budget, world, door) for budget, worlds in BUDGETS for world in worlds for door in DOORS]
 
 
@@ -41,7 +43,7 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.parametrize(("budget", "world", "door"), CASES, ids=name)
 def test_always(budget: Budget, world: World, door: Door) -> None:
     """What always holds, holds in every state, and every order closes."""
-    found = explore(world, door, budget)
+    found = explore(Trial(world, door, budget))
     assert found.states > 1
     if not budget.losses and not budget.crashes:
         assert "unseen" not in found.ends, "an order that nobody knows of, though nothing was lost"
@@ -49,17 +51,28 @@ def test_always(budget: Budget, world: World, door: Door) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_killed(mutant: Mutant) -> None:
-    assert trial_of(mutant), f"{mutant.name} survives"
+    assert violation_of(mutant), f"{mutant.name} survives"
 
 
-def test_the_same_choices_lead_to_the_same_steps() -> None:
+def test_a_violation_is_found_and_replayed_the_same_each_time() -> None:
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "no told-again")
-    first, again = trial_of(mutant), trial_of(mutant)
+    first, again = violation_of(mutant), violation_of(mutant)
     assert first
     assert again
-    assert (first[1].choices, first[1].steps) == (again[1].choices, again[1].steps)
+    assert (first.trial, first.choices, first.steps) == (again.trial, again.choices, again.steps)
+    with mutated(mutant):
+        assert replay(first.trial, first.choices) == first.steps
+
+
+@pytest.mark.parametrize("world", EVERY_WORLD, ids=name)
+def test_without_faults_at_most_seven_events_are_told(world: World) -> None:
+    @cache
+    def told_max(state: State) -> int:
+        return max((len(step.told) + told_max(after) for step, after in successors(state)), default=0)
+
+    assert told_max(opening(Trial(world, "POST", Budget()))) <= EVENTS_MAX
 
 
 def test_one_of_two_orders_gets_the_last_units() -> None:
-    found = explore(TWO_ORDERS[0], "bus", Budget())
+    found = explore(Trial(TWO_ORDERS[0], "bus", Budget()))
     assert set(found.ends) == {"COMPLETED FAILED", "FAILED COMPLETED"}

@@ -7,7 +7,7 @@ from deployment import load
 from msgspec.structs import fields
 
 from order.reactions import Order
-from saga.events import EVENTS, OrderCreated, OrderExpired
+from saga.events import EVENTS, Event, OrderCreated, OrderExpired
 from sagactl import choreography
 
 GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its teller's state says
@@ -15,6 +15,15 @@ GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its
 
 def test_no_event_leads_back_to_itself() -> None:
     TopologicalSorter(choreography.leads_to()).prepare()  # raises CycleError, and names the cycle
+
+
+def test_nothing_is_more_than_four_hops_away_from_an_order() -> None:
+    after = choreography.leads_to()
+
+    def hops(event: type[Event]) -> int:
+        return max((1 + hops(told) for told in after[event]), default=0)
+
+    assert max(map(hops, after)) == 4
 
 
 def test_every_event_is_told_by_the_service_whose_it_is() -> None:
