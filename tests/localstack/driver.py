@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.events import Amount, Event, OrderCreated, Timestamp
-from sagactl import aws, books, journal, shop
+from sagactl import aws, books, dead_letters, journal, shop
 from sagactl.cli import app
+from sagactl.dead_letters import DeadLetter
 from sagactl.stack import Stack
 
 TIMEOUT_SECONDS = 30
@@ -78,16 +79,14 @@ class Saga:
 
         return eventually(settled, f"an end of {order_id}")
 
-    def dead_letter(self, marker: str) -> dict[str, Any]:
-        """The message in the dead-letter queue that mentions the marker, once it is there."""
-        queue = {"QueueUrl": self.stack.outputs["DeadLetterQueueUrl"]}
+    def dead_letter(self, order_id: str) -> DeadLetter:
+        """One of the order's dead letters, once there is any."""
 
-        def received() -> dict[str, Any] | None:
-            answer = self.stack.client("sqs").receive_message(**queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
-            bodies = (json.loads(message["Body"]) for message in answer.get("Messages", []))
-            return next((body for body in bodies if marker in json.dumps(body)), None)
+        def found() -> DeadLetter | None:
+            with dead_letters.held(self.stack, order_id) as held:
+                return next(iter(held.letters), None)
 
-        return eventually(received, f"a dead letter with {marker}")
+        return eventually(found, f"a dead letter of {order_id}")
 
     def log(self, service: str, marker: str) -> str:
         """The line of a service's log that mentions the marker, once it is there."""

@@ -84,8 +84,9 @@ def poisoned(saga: Saga) -> dict[str, str]:
 def test_poison_ends_in_the_dead_letter_queue_with_its_error(saga: Saga, poisoned: dict[str, str], poison: str) -> None:
     order_id, why = poisoned[poison], POISON[poison][1]
     letter = saga.dead_letter(order_id)
-    assert why in letter["responsePayload"]["errorMessage"]
-    assert letter["requestPayload"]["detail"]["orderId"] == order_id
+    assert (letter.failure.is_poison, letter.attempts) == (True, 3)
+    assert why in letter.failure.message
+    assert letter.event["detail"]["orderId"] == order_id
     assert not any(saga.items(order_id).values())
     assert why in saga.log("order", order_id)
 
