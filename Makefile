@@ -4,7 +4,8 @@
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
-# make catalogue writes events/ anew
+# make catalogue writes events/ anew, and the README's diagram
+# make baseline  accepts the events as they are: what comes later is held to be compatible with them
 # make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,7 +19,7 @@ EDITABLE := --no-deps --editable
 .PHONY: setup environments
 setup:
 	@$(MAKE) --jobs --output-sync=target environments
-environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried
+environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried .saga/asyncapi/3.0.0.json
 	@:
 
 # Only uv comes by pip; uv then installs the rest, several environments at a time.
@@ -48,6 +49,9 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 .saga/dynamodb/tried: infra/sagactl/dynamodb.py | .saga/localstack/installed
 	@PYTHONPATH=infra .venv/bin/python -m sagactl.dynamodb || true
 	@mkdir -p $(@D) && touch $@
+
+.saga/asyncapi/3.0.0.json: infra/sagactl/asyncapi.py | .venv/installed
+	@.venv/bin/python -m sagactl.asyncapi && touch $@
 
 .PHONY: lock
 lock: .venv/bin/uv
@@ -82,10 +86,13 @@ check: setup .saga/checkov/installed
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infra/sagactl tests
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/python -m sagactl.checks
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
 	@.saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
 
-.PHONY: catalogue
+.PHONY: catalogue baseline
 catalogue: setup
-	@.venv/bin/python -m sagactl.samples
+	@.venv/bin/python -m sagactl.catalogue
+baseline: setup
+	@.venv/bin/python -m sagactl.checks.compatibility

@@ -3,13 +3,13 @@
 import importlib
 import os
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+from sagactl.paths import PROJECT
+from sagactl.template import TEMPLATE, resources
 
-PROJECT = Path(__file__).parents[1]
+__all__ = ["PROJECT", "TEMPLATE", "environment", "load", "resources", "tables"]
 
 # Whoever tests a function reaches no AWS account with it.
 os.environ |= {
@@ -18,27 +18,6 @@ os.environ |= {
     "AWS_DEFAULT_REGION": "us-east-1",
     "POWERTOOLS_METRICS_NAMESPACE": "Saga",
 }
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML with CloudFormation's short tags: `!Ref Bus` is {"Ref": "Bus"}."""
-
-
-def _tagged(loader: Any, tag: str, node: Any) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {tag: loader.construct_scalar(node)}
-    sequence = isinstance(node, yaml.SequenceNode)
-    return {tag: (loader.construct_sequence if sequence else loader.construct_mapping)(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _tagged)
-TEMPLATE = yaml.load((PROJECT / "template.yaml").read_text(), _Loader)  # noqa: S506  # it is a SafeLoader
-
-
-def resources(kind: str) -> dict[str, Any]:
-    """Properties of the resources of a type, by logical id."""
-    of_kind = {name: r for name, r in TEMPLATE["Resources"].items() if r["Type"] == kind}
-    return {name: resource["Properties"] for name, resource in of_kind.items()}
 
 
 def environment(handler: str) -> dict[str, str]:

@@ -4,17 +4,26 @@ Read off the signatures in reactions.py and unasked.py of every service. Nothing
 and the graph are derived from this, or checked against it.
 """
 
+import ast
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from msgspec.structs import fields
+
 from saga.events import EVENTS, Event
 from saga.ledger import State
 from saga.service import hears
+from sagactl import samples
 from sagactl.paths import PROJECT
+
+# Told to whoever listens outside: no service needs to hear these.
+FOR_LISTENERS = ("OrderFailed",)
+
+CLOSED = ("COMPLETED", "FAILED")
 
 type Events = tuple[type[Event], ...]  # in the sequence of saga/events.py
 
@@ -27,6 +36,7 @@ class Step(NamedTuple):
     heard: type[Event] | None
     tells: Events
     state: type[State] | None
+    function: Callable[..., Any]
 
 
 @cache
@@ -59,6 +69,56 @@ def leads_to() -> dict[type[Event], Events]:
     return {event: _in_sequence(told) for event, told in after.items()}
 
 
+def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
+    """All that may be told because of an event, however many events later."""
+    after, found, open_ends = leads_to(), set[type[Event]](), [event]
+    while open_ends:
+        new = set(after[open_ends.pop()]) - found
+        found |= new
+        open_ends += new
+    return found
+
+
+def is_failure(event: type[Event]) -> bool:
+    """A fact that says why something was not done."""
+    return "reason" in {field.name for field in fields(event)}
+
+
+def compensations() -> Events:
+    """What is told when another service's failure is heard, and is no failure itself: something was undone."""
+    told = {fact for step in steps() if step.heard and is_failure(step.heard) for fact in step.tells}
+    return _in_sequence({fact for fact in told if not is_failure(fact)})
+
+
+@cache
+def ends() -> dict[type[Event], str]:
+    """The events by which an order closes, with what it is then: it is FAILED when its own service tells so to
+    listeners, and whatever that service makes of an order by hearing an event first of all.
+    """
+    owner = next(step.service for step in steps() if step.heard is None)
+    found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}
+    for step in steps():
+        if step.service == owner and step.heard:
+            state, _ = step.function(samples.event(step.heard.__name__), None)
+            if state.status in CLOSED:
+                found[step.heard] = state.status
+    return dict(sorted(found.items(), key=lambda end: end[1]))
+
+
+def wired_in(module: str) -> tuple[Step, ...]:
+    """The steps that a handler's module imports, and so hears and tells."""
+    service, _, _ = module.partition(".")
+    tree = ast.parse((PROJECT / "functions" / f"{module.replace('.', '/')}.py").read_text())
+    imported = {
+        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return tuple(
+        step
+        for step in steps()
+        if (f"{service}.{'reactions' if step.heard else 'unasked'}", step.name) in imported and step.service == service
+    )
+
+
 def _modules(service: str) -> Iterator[ModuleType]:
     for name in ("unasked", "reactions"):
         if (PROJECT / "functions" / service / f"{name}.py").exists():
@@ -71,11 +131,11 @@ def _steps(service: str, module: ModuleType) -> Iterator[Step]:
             continue
         returned = get_type_hints(function)["return"]
         if returned in EVENTS.values():
-            yield Step(service, name, None, (returned,), None)
+            yield Step(service, name, None, (returned,), None, function)
         elif state := _state_in(returned):
             for heard in hears(function):
                 if heard in EVENTS.values():  # a helper takes any event
-                    yield Step(service, name, heard, _events_in(returned), state)
+                    yield Step(service, name, heard, _events_in(returned), state, function)
 
 
 def _state_in(hint: Any) -> type[State] | None:

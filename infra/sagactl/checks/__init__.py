@@ -1,0 +1,1 @@
+"""What must hold between code, template and contracts. `python -m sagactl.checks` says what does not."""

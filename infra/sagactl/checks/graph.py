@@ -1,0 +1,139 @@
+"""The graph that the signatures make: no event leads back to itself, none is lost, every failure undoes what was done.
+
+Signatures say what may be told, not when. That every order closes, whatever is told when, `make explore` shows.
+"""
+
+import itertools
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+
+from saga.events import EVENTS, Event
+from sagactl import choreography, template
+from sagactl.choreography import FOR_LISTENERS, Step
+
+
+def problems() -> Iterator[str]:
+    """All but cycles, which the rest would never come out of."""
+    yield from tellers()
+    yield from unwired()
+    yield from unheard()
+    yield from not_undone()
+    yield from dead_ends()
+
+
+def cycles() -> Iterator[str]:
+    """Every cycle, edge by edge: each one found is cut at one edge, until none is left."""
+    after = {event: list(told) for event, told in choreography.leads_to().items()}
+    while cycle := _cycle(after):
+        edges = list(itertools.pairwise(cycle))
+        yield (
+            f"{cycle[0].__name__} leads back to itself. Have one of these reactions hear or tell something else:\n"
+            + "\n".join(f"    {heard.__name__} -> {told.__name__}: {_reactions(heard, told)}" for heard, told in edges)
+        )
+        after[edges[-1][0]].remove(edges[-1][1])
+
+
+def _cycle(after: dict[type[Event], list[type[Event]]]) -> list[type[Event]]:
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        cycle: list[type[Event]] = error.args[1]
+        return cycle[::-1]  # it has the predecessors first, and ours are successors
+    return []
+
+
+def _reactions(heard: type[Event], told: type[Event]) -> str:
+    steps = [step for step in choreography.steps() if step.heard is heard and told in step.tells]
+    return ", ".join(_place(step) for step in steps)
+
+
+def _place(step: Step) -> str:
+    return f"{step.name} in functions/{step.service}/{'reactions' if step.heard else 'unasked'}.py"
+
+
+def tellers() -> Iterator[str]:
+    for name, event in EVENTS.items():
+        tellers = [service for service in choreography.services() if event in choreography.tells_of(service)]
+        owner = event.source.removeprefix("saga.")
+        if tellers != [owner]:
+            told_by = " and ".join(tellers) or "nobody"
+            yield (
+                f"{name} is told by {told_by}, and its source in functions/saga/events.py is {event.source!r}. "
+                f"One service tells an event, under its own name:\n    source = {f'saga.{(tellers or [owner])[0]}'!r}"
+            )
+
+
+def unwired() -> Iterator[str]:
+    """Each reaction belongs to the handler of exactly one function."""
+    modules = [function.module for function in template.functions()]
+    for step in choreography.steps():
+        wired = [module for module in modules if step in choreography.wired_in(module)]
+        if len(wired) != 1:
+            yield (
+                f"{_place(step)} is imported by {' and '.join(wired) or 'no handler'}; one function's handler needs "
+                f"it:\n    from {step.service}.{'reactions' if step.heard else 'unasked'} import {step.name}"
+            )
+
+
+def unheard() -> Iterator[str]:
+    heard = {step.heard for step in choreography.steps()}
+    for name, event in EVENTS.items():
+        if event not in heard and name not in FOR_LISTENERS:
+            yield (
+                f"{name} is heard by no service. If it is for listeners outside, say so in "
+                f"infra/sagactl/choreography.py:\n    FOR_LISTENERS = {(*FOR_LISTENERS, name)!r}"
+            )
+    for name in FOR_LISTENERS:
+        if name not in EVENTS or EVENTS[name] in heard:
+            kept = tuple(other for other in FOR_LISTENERS if other != name)
+            yield (
+                f"{name} is for listeners outside, says infra/sagactl/choreography.py, but a service hears it, or "
+                f"it is no event any more:\n    FOR_LISTENERS = {kept!r}"
+            )
+
+
+def not_undone() -> Iterator[str]:
+    """Each failure leads to each compensation of what may have been done before it."""
+    undoing = choreography.compensations()
+    for failure in filter(choreography.is_failure, EVENTS.values()):
+        if failure.__name__ in FOR_LISTENERS:
+            continue  # told once all is undone
+        missing = [undo for undo in undoing if undo not in choreography.leads_at_last_to(failure)]
+        for undo in missing:
+            for act in _acts_of(undo):
+                if not _excludes(act, failure):
+                    service = undo.source.removeprefix("saga.")
+                    yield (
+                        f"{failure.__name__} may come after {act.__name__}, and nothing undoes that: no "
+                        f"{undo.__name__} follows. In functions/{service}/reactions.py, have a reaction hear it:\n"
+                        f"    event: {' | '.join(_heard_for(undo, failure))}"
+                    )
+
+
+def _acts_of(undo: type[Event]) -> list[type[Event]]:
+    """What a service tells as done, where it tells this as undone."""
+    told = choreography.tells_of(undo.source.removeprefix("saga."))
+    return [act for act in told if not choreography.is_failure(act) and act not in choreography.compensations()]
+
+
+def _excludes(act: type[Event], failure: type[Event]) -> bool:
+    """Whether only one of both can happen: a service tells that it did or failed, and so does what led to the act."""
+    causes = [event for event, told in choreography.leads_to().items() if act in told]
+    return act.source == failure.source or (bool(causes) and all(_excludes(cause, failure) for cause in causes))
+
+
+def _heard_for(undo: type[Event], failure: type[Event]) -> list[str]:
+    heard = [step.heard.__name__ for step in choreography.steps() if step.heard and step.tells == (undo,)]
+    return list(dict.fromkeys([*heard, failure.__name__]))
+
+
+def dead_ends() -> Iterator[str]:
+    """From the first event on, whatever is told leads to an end of the order."""
+    ends = choreography.ends()
+    for event in EVENTS.values():
+        reached = choreography.leads_at_last_to(event)
+        if event.__name__ not in FOR_LISTENERS and event not in ends and not reached & ends.keys():
+            yield (
+                f"{event.__name__} leads to no end: its order stays open. Have a reaction hear it that closes the "
+                f"order, or that tells what does: {', '.join(end.__name__ for end in ends)}."
+            )

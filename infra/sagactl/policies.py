@@ -1,0 +1,72 @@
+"""IAM policies, evaluated as far as this project's roles go."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from sagactl.template import Function, listed, resources, text
+
+
+class Call(NamedTuple):
+    """What a caller asks AWS for. `context` holds the condition keys, each with one value."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+
+def statements(function: Function) -> list[dict[str, Any]]:
+    """Those of the function's role."""
+    policies = resources("AWS::IAM::Role")[str(function.role)].get("Policies", [])
+    return [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+
+
+def allowed(granted: Iterable[Mapping[str, Any]], call: Call) -> bool:
+    effects = {statement["Effect"] for statement in granted if _applies(statement, call)}
+    return effects == {"Allow"}
+
+
+def platform_calls(function: Function) -> list[Call]:
+    """What Lambda itself does with the function's role: no code of ours asks for it, so no test sees it asked."""
+    calls = []
+    if "LoggingConfig" in function.properties:
+        logs = text(function.properties["LoggingConfig"]["LogGroup"]).replace("}", ".Arn}")
+        calls += [Call(f"logs:{action}", logs) for action in ("CreateLogStream", "PutLogEvents")]
+    if failures := on_failure(function):
+        calls.append(Call("sqs:SendMessage", failures))
+    for event in function.events.values():
+        if event["Type"] == "SQS":
+            polled = text(event["Properties"]["Queue"])
+            calls += [Call(f"sqs:{action}", polled) for action in _POLLING]
+    return calls
+
+
+_POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+
+
+def on_failure(function: Function) -> str | None:
+    """Where an event goes that the function could not handle in any attempt."""
+    invoked = function.properties.get("EventInvokeConfig", {})
+    destination = invoked.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    return text(destination) if destination else None
+
+
+def _applies(statement: Mapping[str, Any], call: Call) -> bool:
+    return (
+        any(fnmatchcase(call.action.lower(), action.lower()) for action in listed(statement["Action"]))
+        and any(fnmatchcase(call.resource, text(resource)) for resource in listed(statement["Resource"]))
+        and all(_holds(test, keys, dict(call.context)) for test, keys in statement.get("Condition", {}).items())
+    )
+
+
+def _holds(operator: str, wanted: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+    if operator not in ("StringEquals", "StringLike"):
+        raise ValueError(f"condition {operator} is not understood here")
+    is_like = operator == "StringLike"
+    return all(
+        any(
+            fnmatchcase(context.get(key, ""), value) if is_like else context.get(key) == value
+            for value in listed(values)
+        )
+        for key, values in wanted.items()
+    )

@@ -1,0 +1,125 @@
+"""template.yaml as it is written: its resources, and how events reach its functions."""
+
+from typing import Any, NamedTuple
+
+import yaml
+
+from sagactl.paths import PROJECT
+
+RULE_ARN = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
+ASYNCHRONOUS = ("EventBridgeRule", "Schedule")  # kinds of SAM events whose sender never sees the function fail
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags: `!Ref Bus` is {"Ref": "Bus"}."""
+
+
+def _tagged(loader: Any, tag: str, node: Any) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {tag: loader.construct_scalar(node)}
+    sequence = isinstance(node, yaml.SequenceNode)
+    return {tag: (loader.construct_sequence if sequence else loader.construct_mapping)(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _tagged)
+TEMPLATE: Any = yaml.load((PROJECT / "template.yaml").read_text(), _Loader)  # noqa: S506  # it is a SafeLoader
+
+
+class Function(NamedTuple):
+    """A Lambda function; `module` is its handler's."""
+
+    name: str
+    module: str
+    properties: dict[str, Any]
+
+    @property
+    def events(self) -> dict[str, Any]:
+        events: dict[str, Any] = self.properties.get("Events", {})
+        return events
+
+    @property
+    def is_asynchronous(self) -> bool:
+        return any(event["Type"] in ASYNCHRONOUS for event in self.events.values())
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        shared: dict[str, Any] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+        own: dict[str, Any] = self.properties["Environment"]["Variables"]
+        return shared | own
+
+    @property
+    def role(self) -> str | None:
+        """Its logical id."""
+        role = self.properties.get("Role")
+        return role["GetAtt"].removesuffix(".Arn") if isinstance(role, dict) and "GetAtt" in role else None
+
+
+class Rule(NamedTuple):
+    """A rule or a schedule, with one of its targets; `function` is None where that is something else.
+
+    `target` holds the retry policy and the dead-letter queue.
+    """
+
+    name: str
+    arn: str
+    pattern: dict[str, Any] | None
+    target: dict[str, Any]
+    function: Function | None
+
+
+def resources(kind: str) -> dict[str, Any]:
+    """Properties of the resources of a type, by logical id."""
+    of_kind = {name: resource for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in of_kind.items()}
+
+
+def functions() -> list[Function]:
+    found = resources("AWS::Serverless::Function")
+    return [Function(name, own["Handler"].removesuffix(".handler"), own) for name, own in found.items()]
+
+
+def rules() -> list[Rule]:
+    """One for each target of each rule, in the functions' own sections and outside them."""
+    by_name = {function.name: function for function in functions()}
+    found = []
+    for function in by_name.values():
+        for event_name, event in function.events.items():
+            if event["Type"] in ASYNCHRONOUS:
+                own = event["Properties"]
+                name = own.get("RuleName") or own.get("Name") or event_name
+                pattern = own["Pattern"] if event["Type"] == "EventBridgeRule" else None
+                found.append(Rule(f"{function.name}.{event_name}", _rule_arn(own, name), pattern, own, function))
+    for rule_name, own in resources("AWS::Events::Rule").items():
+        for target in own["Targets"]:
+            function_name = text(target["Arn"]).removeprefix("${").removesuffix(".Arn}")
+            arn = _rule_arn(own, own.get("Name", rule_name))
+            found.append(Rule(rule_name, arn, own.get("EventPattern"), target, by_name.get(function_name)))
+    return found
+
+
+def text(value: Any) -> str:
+    """A reference in one form, however it is written, so that references can be compared."""
+    match value:
+        case {"Ref": name} if name in resources("AWS::Events::EventBus"):
+            return text(resources("AWS::Events::EventBus")[name]["Name"])
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"GetAtt": attribute} if attribute.removesuffix(".Arn") in resources("AWS::Events::Rule"):
+            rule = resources("AWS::Events::Rule")[attribute.removesuffix(".Arn")]
+            return _rule_arn(rule, rule["Name"])
+        case {"GetAtt": attribute}:
+            return f"${{{attribute}}}"
+        case {"Sub": pattern}:
+            return str(pattern)
+        case _:
+            return str(value)
+
+
+def listed(value: Any) -> list[Any]:
+    """What may be written as one value or as a list of them."""
+    return value if isinstance(value, list) else [value]
+
+
+def _rule_arn(rule: dict[str, Any], name: Any) -> str:
+    bus = f"{text(rule['EventBusName'])}/" if "EventBusName" in rule else ""
+    return f"{RULE_ARN}{bus}{text(name)}"

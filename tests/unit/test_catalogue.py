@@ -1,0 +1,54 @@
+"""What is generated into events/ is what the code says, and what the formats' own authors take for valid."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from saga.events import EVENTS
+from sagactl import asyncapi, catalogue, choreography, openapi
+from sagactl.schemas import schema
+
+
+def test_everything_generated_is_what_the_code_says() -> None:
+    assert list(catalogue.problems()) == []
+
+
+def test_a_file_of_an_event_that_is_no_more_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(EVENTS, "OrderExpired")
+    assert {"events/OrderExpired.json", "events/schemas/OrderExpired.json"} <= set(catalogue._left_over())
+
+
+def test_the_asyncapi_document_is_valid_by_asyncapis_own_schema() -> None:
+    assert asyncapi.invalid() == []
+
+
+def test_its_operations_are_who_hears_and_tells_what() -> None:
+    operations = asyncapi.document()["operations"]
+    for service in choreography.services():
+        for verb, events in (("hears", choreography.hears_of(service)), ("tells", choreography.tells_of(service))):
+            said = operations[f"{service}.{verb}"]["messages"]
+            assert [message["$ref"].rpartition("/")[2] for message in said] == [event.__name__ for event in events]
+
+
+def test_the_openapi_document_is_valid() -> None:
+    validate(openapi.document())
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_schema_is_valid_and_takes_its_sample(name: str) -> None:
+    described = exactly(schema(EVENTS[name]))
+    Draft202012Validator.check_schema(schema(EVENTS[name]))
+    sample = exactly(catalogue.samples.detail(name))
+    validator = Draft202012Validator(described, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert list(validator.iter_errors(sample)) == []
+    for field in described["required"]:
+        assert not validator.is_valid({other: value for other, value in sample.items() if other != field})
+
+
+def exactly(content: Any) -> Any:
+    """With decimal numbers, of which 49.9 is a multiple of 0.01."""
+    return json.loads(json.dumps(content), parse_float=Decimal)
