@@ -1,11 +1,8 @@
 """The choreography as an AsyncAPI 3 document: the bus, every event on it, and who hears and tells which."""
 
-import json
 import shutil
 import sys
 from typing import Any
-
-from jsonschema import Draft7Validator
 
 from saga.events import EVENTS, Event
 from sagactl import choreography, samples
@@ -85,12 +82,6 @@ def fetch_specification() -> None:
         raise SagaError("AsyncAPI's schema needs npm, and it is not on the PATH", "Install npm, then try again")
     with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "schemas/3.0.0.json", SPECIFICATION.parent) as schema:
         schema.rename(SPECIFICATION)
-
-
-def invalid() -> list[str]:
-    """What AsyncAPI's own schema has against the document."""
-    validator = Draft7Validator(json.loads(SPECIFICATION.read_text()))
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document())]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,13 @@ def _tagged(loader: Any, tag: str, node: Any) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _tagged)
-TEMPLATE: Any = yaml.load((PROJECT / "template.yaml").read_text(), _Loader)  # noqa: S506  # it is a SafeLoader
+
+
+def parsed(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
+
+
+TEMPLATE = parsed((PROJECT / "template.yaml").read_text())
 
 
 class Function(NamedTuple):

@@ -19,7 +19,7 @@ BOUNDS = {"minimum": 1, "minLength": 1, "maximum": -1, "maxLength": -1}  # 1 whe
 def problems() -> Iterator[str]:
     released, now = json.loads(RELEASED.read_text()), contracts()
     for name, before in released.items():
-        if found := list(_changes(before, now.get(name))):
+        if found := list(changes(before, now.get(name))):
             yield (
                 f"{name} is not what was released:\n"
                 + "\n".join(f"    - {change}" for change in found)
@@ -37,7 +37,8 @@ def accept() -> None:
     RELEASED.write_text(json.dumps(contracts(), indent=2) + "\n")
 
 
-def _changes(before: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]:
+def changes(before: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]:
+    """Whom a change of a contract breaks, and how."""
     if now is None:
         yield "it is gone: its readers hear nothing any more"
         return

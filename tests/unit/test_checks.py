@@ -1,0 +1,350 @@
+"""What rots a choreography, done to a copy of the project: the checks say so once, in words, with what to write."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployment import PROJECT
+
+from sagactl import choreography, patterns, template
+from sagactl.checks import compatibility, grants, rules
+from sagactl.template import Rule
+
+
+class Copy:
+    """A copy of what the checks read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("functions", "infra", "events"):
+            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        for name in ("template.yaml", "README.md"):
+            shutil.copy(PROJECT / name, folder / name)
+
+    def replace(self, path: str, old: str, new: str, count: int = 1) -> None:
+        text = (self.folder / path).read_text()
+        assert len(re.findall(re.escape(old), text)) == count, f"{path} has another number of: {old}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+    def check(self) -> tuple[int, str]:
+        path = os.pathsep.join(str(self.folder / name) for name in ("functions", "infra"))
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "sagactl.checks"]
+        ran = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert "Traceback" not in ran.stderr, ran.stderr
+        return ran.returncode, ran.stderr
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+def test_all_is_well(copy: Copy) -> None:
+    assert copy.check() == (0, "")
+
+
+def test_a_reaction_that_closes_a_loop(copy: Copy) -> None:
+    path = "functions/inventory/reactions.py"
+    copy.replace(path, "import OrderCreated, PaymentFail", "import OrderCreated, PaymentCancel, PaymentFail")
+    copy.replace(path, 'type[StockRelease]]:\n    """Gives', 'type[StockRelease | StockFailed]]:\n    """Gives')
+    copy.replace(path, "event: PaymentFail | ShipmentFail", "event: PaymentCancel | PaymentFail | ShipmentFail")
+    status, message = copy.check()
+    assert status == 1
+    assert (
+        message
+        == """\
+PaymentCancel leads back to itself. Have one of these reactions hear or tell something else:
+    PaymentCancel -> StockFailed: release in functions/inventory/reactions.py
+    StockFailed -> PaymentCancel: cancel in functions/payment/reactions.py
+"""
+    )
+
+
+def test_a_rule_that_hears_what_no_code_handles(copy: Copy) -> None:
+    line = "detail-type: [PaymentFail, PaymentCancel]"
+    copy.replace("template.yaml", line, "detail-type: [PaymentOK, PaymentFail, PaymentCancel]")
+    status, message = copy.check()
+    assert status == 1
+    assert message.startswith("""\
+The rules of OrderFunction don't match what order.app hears
+    too much: PaymentOK from saga.payment
+  It takes:
+    Pattern:
+      $or:
+""")
+    assert f"        - source: [saga.payment]\n          {line}\n" in message
+
+
+def test_a_grant_for_an_event_that_is_not_told(copy: Copy) -> None:
+    copy.replace("template.yaml", "events:detail-type: OrderExpired", "events:detail-type: [OrderExpired, OrderFailed]")
+    status, message = copy.check()
+    assert status == 1
+    assert (
+        message
+        == """\
+OrderWatchdogRole doesn't let OrderWatchdogFunction tell what order.watchdog tells
+    too much: OrderFailed from saga.order
+  It takes:
+    - Sid: Tell
+      Effect: Allow
+      Action: events:PutEvents
+      Resource: !GetAtt Bus.Arn
+      Condition:
+        StringEquals:
+          events:source: saga.order
+          events:detail-type: [OrderExpired]
+"""
+    )
+
+
+def test_a_renamed_field(copy: Copy) -> None:
+    copy.replace("functions/saga/events.py", 'refunded: AmountOrZero = field(name="amount")', "refunded: AmountOrZero")
+    status, message = copy.check()
+    assert status == 1
+    assert (
+        message
+        == """\
+PaymentCancel is not what was released:
+    - amount is gone: a reader that uses it finds nothing
+    - refunded is newly required: events told before lack it, and are refused
+  docs/evolving-events.md says how to change an event so that nobody breaks. If all who tell and hear it have moved \
+on, accept it as it is:
+    make baseline
+"""
+    )
+
+
+# -- more of the same in the code, each by the beginning of its message
+
+PAYMENT, ORDER = "functions/payment/reactions.py", "functions/order/reactions.py"
+# fmt: off
+CODE = {
+    "a compensation that a failure does not lead to": (
+        PAYMENT, "event: StockFailed | ShipmentFail", "event: ShipmentFail",
+        "StockFailed may come after PaymentOK, and nothing undoes that: no PaymentCancel follows.",
+    ),
+    "an event that nobody hears": (
+        ORDER, "event: StockFailed | StockRelease", "event: StockFailed",
+        "StockRelease is heard by no service. If it is for listeners outside, say so in",
+    ),
+    "an end that is not reached": (
+        ORDER, 'status="COMPLETED", open_shard=None', 'status="PENDING", open_shard=None',
+        "ShipmentOK leads to no end: its order stays open.",
+    ),
+    "an event under another service's source": (
+        "functions/saga/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"',
+        'class PaymentOK(Event, frozen=True):\n    source = "saga.order"',
+        "PaymentOK is told by payment, and its source in functions/saga/events.py is 'saga.order'.",
+    ),
+    "a reaction that no handler imports": (
+        "functions/order/app.py", "import Order, complete, fail,", "import Order, complete,",
+        "fail in functions/order/reactions.py is imported by no handler",
+    ),
+    "a generated file that is not written anew": (
+        "events/asyncapi.json", '"asyncapi": "3.0.0"', '"asyncapi": "3.1.0"',
+        "Not what the event types and signatures say: events/asyncapi.json. Write them anew:\n    make catalogue",
+    ),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("path", "old", "new", "message"), CODE.values(), ids=CODE)
+def test_a_change_of_the_code(copy: Copy, path: str, old: str, new: str, message: str) -> None:
+    copy.replace(path, old, new)
+    status, said = copy.check()
+    assert (status, said[: len(message)]) == (1, message)
+
+
+# -- and in the template
+
+# fmt: off
+TEMPLATES = {
+    "a source that may tell another's event": (
+        "events:source: saga.payment", "events:source: [saga.payment, saga.order]",
+        "PaymentRole doesn't let PaymentFunction tell what payment.app tells\n    too much: PaymentCancel from",
+    ),
+    "lists that match in every combination": (
+        "- source: [saga.inventory]\n                  detail-type: [StockFailed]\n",
+        "- source: [saga.inventory, saga.shipping]\n                  detail-type: [StockFailed]\n",
+        "The rules of PaymentFunction don't match what payment.app hears\n    too much: StockFailed from saga.sh",
+    ),
+    "a rule that hears too little": (
+        "detail-type: [StockReserved]\n", "detail-type: [StockReserve]\n",
+        "The rules of ShippingFunction don't match what shipping.app hears\n    missing: StockReserved from ",
+    ),
+    "a stray that would vanish": (
+        "[anything-but: saga.shipping]", "[anything-but: [saga.shipping, elsewhere]]",
+        "The rule for strays doesn't match what no service may tell\n    missing: ShipmentFail from elsewhere,",
+    ),
+    "a filter on a field": (
+        "detail-type: [OrderExpired]\n", "detail-type: [OrderExpired]\n                  detail: {a: [1]}\n",
+        "ShippingFunction.Hears goes by more than source and detail-type",
+    ),
+    "a rule that is turned off": (
+        "RuleName: !Sub ${AWS::StackName}-payment", "State: DISABLED",
+        "PaymentFunction.Hears has State, but functions hear events whole",
+    ),
+    "a table that another service owns": (
+        "Resource: !GetAtt PaymentTable.Arn", "Resource: [!GetAtt PaymentTable.Arn, !GetAtt OrderTable.Arn]",
+        "PaymentRole grants ${OrderTable.Arn}, which no variable of PaymentFunction names.",
+    ),
+    "a wildcard": (
+        "Resource: !Sub ${OrderTable.Arn}/index/open", "Resource: !Sub ${OrderTable.Arn}/index/*",
+        "OrderWatchdogRole allows Resource ${OrderTable.Arn}/index/*.",
+    ),
+    "a queue that another rule may send to": (
+        "rule/${BusName}/${AWS::StackName}-strays", "rule/${BusName}/${AWS::StackName}-mine",
+        "DeadLetterQueuePolicy must let these rules send to ${DeadLetterQueue.Arn}, and nobody else",
+    ),
+    "an API for everybody": (
+        "DefaultAuthorizer: AWS_IAM", "DefaultAuthorizer: NONE", "Api lets everybody call it:",
+    ),
+    "logs of another function": (
+        "Resource: !GetAtt ShippingLogs.Arn", "Resource: !GetAtt OrderLogs.Arn",
+        "ShippingRole lacks what Lambda needs for ShippingFunction:\n    - Effect: Allow\n      Action: logs:Create",
+    ),
+    "a role for two": (
+        "Role: !GetAtt ShippingRole.Arn", "Role: !GetAtt PaymentRole.Arn",
+        "PaymentRole doesn't let ShippingFunction tell what shipping.app tells",
+    ),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("old", "new", "message"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_change_of_the_template(old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (PROJECT / "template.yaml").read_text()
+    assert text.count(old) == 1
+    monkeypatch.setattr(template, "TEMPLATE", template.parsed(text.replace(old, new)))
+    problems = [*rules.problems()] or [*grants.problems()]
+    assert problems[0][: len(message)] == message
+
+
+def test_a_function_that_loses_what_it_cannot_handle() -> None:
+    [function] = (function for function in template.functions() if function.name == "PaymentFunction")
+    [problem] = rules.failing(function._replace(properties=function.properties | {"EventInvokeConfig": {}}))
+    assert problem == f"PaymentFunction loses what it can't handle:\n{rules.ON_FAILURE}"
+
+
+# -- changes of an event
+
+# fmt: off
+SCHEMAS: dict[str, tuple[Any, Any, list[str]]] = {
+    # what: a field before and now, and what is said of it
+    "the same": ({"type": "string"}, {"type": "string", "description": "in other words"}, []),
+    "a lower maximum": ({"type": "integer", "maximum": 9}, {"type": "integer", "maximum": 8},
+                        ["a has maximum 8, no longer 9: events told before are refused"]),
+    "a higher maximum": ({"type": "integer", "maximum": 9}, {"type": "integer", "maximum": 10},
+                         ["a has maximum 10, no longer 9: its readers refuse what is beyond the old one"]),
+    "a higher minimum": ({"type": "integer", "minimum": 0}, {"type": "integer", "minimum": 1},
+                         ["a has minimum 1, no longer 0: events told before are refused"]),
+    "a new bound": ({"type": "string"}, {"type": "string", "maxLength": 5},
+                    ["a has maxLength 5, no longer none: events told before are refused"]),
+    "no bound": ({"type": "string", "maxLength": 5}, {"type": "string"},
+                 ["a has maxLength none, no longer 5: its readers refuse what is beyond the old one"]),
+    "one value less": ({"enum": ["x", "y"]}, {"enum": ["x"]}, ["a can no longer be y: events told before are refused"]),
+    "one value more": ({"enum": ["x"]}, {"enum": ["x", "y"]}, ["a can also be y: its readers refuse that"]),
+    "null, too": ({"type": "string"}, {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                  ["a can also be null: its readers refuse that"]),
+    "another type": ({"type": "string"}, {"type": "integer"},
+                     ["a can no longer be string: events told before are refused",
+                      "a can also be integer: its readers refuse that"]),
+    "another pattern": ({"type": "string", "pattern": "x"}, {"type": "string", "pattern": "y"},
+                        ["a has pattern y, no longer x: readers and events of before may go by the old one"]),
+    "inside": ({"type": "object", "properties": {"b": {"type": "string"}}, "required": []},
+               {"type": "object", "properties": {}, "required": []},
+               ["a.b is gone: a reader that uses it finds nothing"]),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("before", "now", "said"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_change_of_a_field(before: Any, now: Any, said: list[str]) -> None:
+    assert list(compatibility.changes(event({"a": before}, ["a"]), event({"a": now}, ["a"]))) == said
+
+
+def test_a_change_of_an_event() -> None:
+    before = event({"a": {"type": "string"}}, ["a"])
+    assert list(compatibility.changes(before, before)) == []
+    assert list(compatibility.changes(before, event({"a": {"type": "string"}}, []))) == [
+        "a may be missing: a reader that counts on it fails"
+    ]
+    assert list(compatibility.changes(before, before | {"source": "saga.b"})) == [
+        "its source is saga.b, no longer saga.a: rules and readers go by that"
+    ]
+    assert list(compatibility.changes(before, None)) == ["it is gone: its readers hear nothing any more"]
+
+
+def event(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"source": "saga.a", "detail": {"type": "object", "properties": properties, "required": required}}
+
+
+def test_an_optional_field_may_be_added(copy: Copy) -> None:
+    copy.replace(
+        "functions/saga/events.py",
+        'source = "saga.shipping"\n    reason: Reason',
+        'source = "saga.shipping"\n    reason: Reason\n    carrier: Reason | None = None',
+    )
+    _, message = copy.check()
+    assert message.startswith("Not what the event types and signatures say: events/asyncapi.json")
+
+
+# -- each rule loses what makes it safe
+
+LETTERS = "DeadLetterConfig: {Arn: !GetAtt DeadLetterQueue.Arn}"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in template.rules() if rule.function], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("key", ["RetryPolicy", "DeadLetterConfig"])
+def test_a_target_without_is_refused(rule: Rule, key: str) -> None:
+    target = {name: value for name, value in rule.target.items() if name != key}
+    [problem] = rules.targets(rule._replace(target=target))
+    assert problem.startswith(f"{rule.name} needs a bounded retry and a dead-letter queue:")
+    assert LETTERS in problem
+
+
+def test_the_lines_to_paste_are_those_of_the_template() -> None:
+    """So that pasting them makes the check green."""
+    text = (PROJECT / "template.yaml").read_text()
+
+    def is_there(lines: str) -> bool:
+        wanted = [line.strip() for line in lines.splitlines()]
+        given = [line.strip() for line in text.splitlines()]
+        return any(given[start : start + len(wanted)] == wanted for start in range(len(given)))
+
+    for service in choreography.services():
+        assert is_there(rules.pattern({(event.source, event.__name__) for event in choreography.hears_of(service)}))
+    assert is_there(rules.stray_pattern())
+    assert is_there(rules.RETRIES)
+
+
+# -- patterns
+
+PATTERNS = [
+    ({"source": ["saga.order"]}, {"saga.order": True, "saga.payment": False}),
+    ({"source": [{"prefix": "saga."}]}, {"saga.order": True, "elsewhere": False}),
+    ({"source": [{"suffix": "order"}]}, {"saga.order": True, "saga.payment": False}),
+    ({"source": [{"equals-ignore-case": "SAGA.order"}]}, {"saga.Order": True, "saga.payment": False}),
+    ({"source": [{"anything-but": "saga.order"}]}, {"saga.order": False, "saga.payment": True}),
+    ({"source": [{"anything-but": ["saga.order", "a"]}]}, {"saga.order": False, "a": False, "b": True}),
+    ({"source": [{"anything-but": {"prefix": "saga."}}]}, {"saga.order": False, "elsewhere": True}),
+    ({"$or": [{"source": ["a"]}, {"source": ["b"]}]}, {"a": True, "b": True, "c": False}),
+    ({"source": ["a"], "$or": [{"source": ["a"]}, {"source": ["b"]}]}, {"a": True, "b": False}),
+]
+
+
+@pytest.mark.parametrize(("pattern", "sources"), PATTERNS)
+def test_a_pattern_matches(pattern: dict[str, object], sources: dict[str, bool]) -> None:
+    assert {source: patterns.matches(pattern, {"source": source}) for source in sources} == sources
+
+
+@pytest.mark.parametrize("wanted", [{"numeric": [">", 1]}, {"wildcard": "*"}, {"prefix": "a", "suffix": "b"}, 1])
+def test_a_pattern_that_is_not_understood_is_no_match(wanted: object) -> None:
+    with pytest.raises(patterns.Unknown):
+        patterns.matches({"source": [wanted]}, {"source": "a"})
