@@ -3,6 +3,7 @@
 # make check     linters, types, template, contracts between modules
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
+# make fuzz      20,000 inputs made from the schemas, valid and not, through both doors
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew, and the README's diagram
 # make baseline  accepts the events as they are: what comes later is held to be compatible with them
@@ -80,6 +81,10 @@ mutants: setup
 chaos: setup
 	@PYTHONPATH=tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: setup
+	@PYTHONPATH=tests .venv/bin/python -m fuzz
+
 .PHONY: check
 check: setup .saga/checkov/installed
 	@.venv/bin/ruff check
@@ -90,6 +95,8 @@ check: setup .saga/checkov/installed
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
 	@.saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
+	@.saga/checkov/venv/bin/checkov --framework secrets --directory . --skip-path '\.(venv|saga|aws-sam)/' \
+	  --skip-download --compact --quiet
 
 .PHONY: catalogue baseline
 catalogue: setup

@@ -1,0 +1,205 @@
+"""The two doors through which input comes, POST /orders and the bus, and what must be true of each that comes in."""
+
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+import boto3
+from answers import exactly, hold, validator
+from deployment import load
+from emulation import create_tables
+from fuzz.inputs import JUNK, Input, inputs
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from implementations import running_dynamodb_local
+
+from order.unasked import PlaceOrder
+from saga.events import EVENTS, Refused
+from saga.observe import logger
+from sagactl import choreography
+from sagactl.dynamodb import install
+from sagactl.schemas import schema
+
+LINE_BYTES_MAX = 1024
+HEARD = sorted({(step.service, step.heard.__name__) for step in choreography.steps() if step.heard})
+SCHEMAS = {name: schema(event) for name, event in EVENTS.items()}
+TOLD = {name: validator(of) for name, of in SCHEMAS.items()}
+BODY_BYTES_MAX = 64 * 1024
+BODIES = st.one_of(
+    st.text(max_size=200),
+    JUNK.filter(lambda junk: not isinstance(junk, dict)).map(json.dumps),
+    inputs(schema(PlaceOrder)).map(lambda order: json.dumps(order.content)[:-1]),
+    st.just('{"amount": ' + "[" * 20_000 + "]" * 20_000 + "}"),
+)
+
+
+class Doors:
+    """The functions on DynamoDB Local, whose PutEvents are kept here; counts what comes in."""
+
+    def __init__(self, dynamodb_url: str) -> None:
+        self.accepted = self.refused = self.writes = 0
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_url
+        boto3.setup_default_session()
+        boto3.DEFAULT_SESSION.events.register("before-call.dynamodb", self._count_write)  # type: ignore[union-attr]
+        create_tables(boto3.client("dynamodb"))
+        modules = [f"{service}.app" for service in choreography.services()] + ["order.http"]
+        self.handlers = {module: self._loaded(module) for module in modules}
+
+    def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        for entry in Entries:
+            TOLD[entry["DetailType"]].validate(exactly(json.loads(entry["Detail"])))
+        return {"Entries": [{"EventId": "1"} for _ in Entries]}
+
+    def post(self, order: Input) -> None:
+        body = json.dumps(order.content)
+        status, answer = self._post(body)
+        if len(body) > BODY_BYTES_MAX:
+            assert status == 413, answer
+        elif order.wrong:
+            assert status == 400, answer
+            assert named(answer["problems"]) == order.wrong
+        else:
+            assert (status, answer["status"]) == (202, "PENDING")
+
+    def post_text(self, text: str) -> None:
+        """What is no object, or no JSON at all."""
+        status, answer = self._post(text)
+        assert status == (413 if len(text.encode(errors="surrogatepass")) > BODY_BYTES_MAX else 400), answer
+        assert status == 413 or answer["problems"] in (
+            ["body: not valid JSON"],
+            [f"expected an object, got {kind_of(text)}"],
+        )
+
+    def put(self, service: str, name: str, detail: Any, wrong: set[str], header: dict[str, str]) -> None:
+        source = EVENTS[name].source
+        envelope = {"id": "a", "detail-type": name, "source": source, "detail": detail} | header
+        problems: list[str] = []
+        with self._judged() as judged:
+            try:
+                self.handlers[f"{service}.app"](json.loads(json.dumps(envelope)), None)
+            except Refused as refused:
+                problems = refused.problems
+            judged["is_accepted"] = not problems
+            assert named(problems) == wrong, problems
+
+    def _post(self, body: str) -> tuple[int, Any]:
+        raw = base64.b64encode(body.encode(errors="surrogatepass")).decode()
+        event = {"httpMethod": "POST", "path": "/orders", "resource": "/orders", "body": raw, "isBase64Encoded": True}
+        request = {"headers": {"Content-Type": "application/json"}, "requestContext": {"accountId": "1"}}
+        with self._judged() as judged:
+            answer = self.handlers["order.http"](event | request, None)
+            judged["is_accepted"] = answer["statusCode"] < 400
+        content = json.loads(answer["body"])
+        hold("post", "/orders", answer["statusCode"], content)
+        return answer["statusCode"], content
+
+    @contextmanager
+    def _judged(self) -> Iterator[dict[str, bool]]:
+        """Nothing that is refused is written down, and no log line repeats what came in."""
+        judged: dict[str, bool] = {}
+        before, log = self.writes, io.StringIO()
+        handler: Any = logger.registered_handler
+        logged_to = handler.setStream(log)
+        try:
+            with redirect_stdout(io.StringIO()):
+                yield judged
+        finally:
+            handler.setStream(logged_to)
+        for line in log.getvalue().splitlines():
+            assert len(line.encode()) <= LINE_BYTES_MAX, line
+            assert is_printable(json.loads(line)), line
+        assert log.getvalue(), "nothing is logged"
+        assert judged["is_accepted"] or self.writes == before, "a table changed"
+        self.accepted += judged["is_accepted"]
+        self.refused += not judged["is_accepted"]
+
+    def _loaded(self, module: str) -> Any:
+        loaded = load(module)
+        loaded.service.bus._client = self
+        return loaded.handler
+
+    def _count_write(self, model: Any, **_: Any) -> None:
+        self.writes += model.name not in ("GetItem", "Query")
+
+
+def named(problems: list[str]) -> set[str]:
+    """The fields that the problems are about; each begins with its own."""
+    return {problem.partition(":")[0] for problem in problems}
+
+
+def kind_of(text: str) -> str:
+    try:
+        return type(json.loads(text)).__name__
+    except (ValueError, RecursionError):
+        return "nothing"
+
+
+def is_printable(logged: Any) -> bool:
+    if isinstance(logged, dict):
+        return all(map(is_printable, logged.values()))
+    if isinstance(logged, list):
+        return all(map(is_printable, logged))
+    return not isinstance(logged, str) or not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in logged)
+
+
+@contextmanager
+def doors() -> Iterator[Doors]:
+    with running_dynamodb_local(install() / "dynamodb-local/2") as url:
+        try:
+            yield Doors(url)
+        finally:
+            del os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+            boto3.setup_default_session()
+
+
+NOT_OBJECTS = JUNK.filter(lambda junk: not isinstance(junk, dict))
+SOURCES = st.sampled_from(["elsewhere", "", "saga.order\n"])
+
+
+def many(examples: int) -> settings:
+    """So many inputs, other ones each time; a failing one is made as small as it can be."""
+    return settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def fuzz_posts(doors: Doors, examples: int) -> None:
+    @many(examples)
+    @given(st.one_of(inputs(schema(PlaceOrder)), inputs(schema(PlaceOrder)), BODIES))
+    def post(body: Input | str) -> None:
+        if isinstance(body, Input):
+            doors.post(body)
+        else:
+            doors.post_text(body)
+
+    post()
+
+
+def _puts(service: str, name: str) -> st.SearchStrategy[Any]:
+    """An event as it is, or with something wrong around its fields."""
+    events = inputs(SCHEMAS[name])
+    others = st.text(max_size=99).filter(lambda text: (service, text) not in HEARD)
+    return st.one_of(
+        events.map(lambda event: (event.content, set(event.wrong), {})),
+        events.map(lambda event: (event.content, set(event.wrong), {})),
+        NOT_OBJECTS.map(lambda junk: (junk, {f"expected an object, got {type(junk).__name__}"}, {})),
+        st.tuples(events, SOURCES).map(lambda drawn: (drawn[0].content, {"source"}, {"source": drawn[1]})),
+        st.tuples(events, others).map(lambda drawn: (drawn[0].content, {"detail-type"}, {"detail-type": drawn[1]})),
+    ).map(lambda put: (service, name, *put))
+
+
+def fuzz_events(doors: Doors, examples: int) -> None:
+    @many(examples)
+    @given(st.one_of(*(_puts(service, name) for service, name in HEARD)))
+    def put(drawn: tuple[str, str, Any, set[str], dict[str, str]]) -> None:
+        doors.put(*drawn)
+
+    put()

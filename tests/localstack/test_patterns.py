@@ -1,0 +1,20 @@
+"""The template's patterns, matched by the checks as by EventBridge: the real LocalStack is asked the same questions."""
+
+import json
+
+import pytest
+
+from sagactl import patterns, samples, template
+from sagactl.checks.rules import EVERY
+from sagactl.stack import Stack
+
+RULES = [rule for rule in template.rules() if rule.pattern]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_pattern_matches_here_what_it_matches_there(rule: template.Rule, stack: Stack) -> None:
+    client, pattern = stack.client("events"), rule.pattern or {}
+    for source, name in EVERY:
+        event = samples.envelope("OrderCreated") | {"source": source, "detail-type": name}
+        answer = client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
+        assert answer["Result"] == patterns.matches(pattern, {"source": source, "detail-type": name}), (source, name)
