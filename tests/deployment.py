@@ -14,7 +14,7 @@ __all__ = ["PROJECT", "TEMPLATE", "environment", "load", "resources", "tables"]
 # Whoever tests a function reaches no AWS account with it.
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
     "AWS_DEFAULT_REGION": "us-east-1",
     "POWERTOOLS_METRICS_NAMESPACE": "Saga",
 }
