@@ -59,7 +59,8 @@ class Target:
         if self.endpoint_url is None:
             return
         try:
-            with urllib.request.urlopen(f"{self.endpoint_url}/_localstack/health", timeout=5) as answer:  # noqa: S310
+            url = f"{self.endpoint_url}/_localstack/health"
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # the user's own endpoint
                 json.load(answer)
         except (OSError, ValueError, HTTPException):
             raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None

@@ -88,7 +88,7 @@ def test_a_grant_for_an_event_that_is_not_told(copy: Copy) -> None:
     assert (
         message
         == """\
-OrderWatchdogRole doesn't let OrderWatchdogFunction tell what order.watchdog tells
+OrderWatchdogRole doesn't allow exactly what order.watchdog tells
     too much: OrderFailed from saga.order
   It takes:
     - Sid: Tell
@@ -167,12 +167,12 @@ def test_a_change_of_the_code(copy: Copy, path: str, old: str, new: str, message
 TEMPLATES = {
     "a source that may tell another's event": (
         "events:source: saga.payment", "events:source: [saga.payment, saga.order]",
-        "PaymentRole doesn't let PaymentFunction tell what payment.app tells\n    too much: PaymentCancel from",
+        "PaymentRole doesn't allow exactly what payment.app tells\n    too much: PaymentCancel from",
     ),
     "lists that match in every combination": (
         "- source: [saga.inventory]\n                  detail-type: [StockFailed]\n",
         "- source: [saga.inventory, saga.shipping]\n                  detail-type: [StockFailed]\n",
-        "The rules of PaymentFunction don't match what payment.app hears\n    too much: StockFailed from saga.sh",
+        "The rules of PaymentFunction don't match what payment.app hears\n    too much: StockFailed from",
     ),
     "a rule that hears too little": (
         "detail-type: [StockReserved]\n", "detail-type: [StockReserve]\n",
@@ -211,7 +211,7 @@ TEMPLATES = {
     ),
     "a role for two": (
         "Role: !GetAtt ShippingRole.Arn", "Role: !GetAtt PaymentRole.Arn",
-        "PaymentRole doesn't let ShippingFunction tell what shipping.app tells",
+        "PaymentRole doesn't allow exactly what shipping.app tells",
     ),
 }
 # fmt: on

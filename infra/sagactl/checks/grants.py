@@ -45,7 +45,7 @@ def telling(function: Function) -> Iterator[str]:
     }
     if found != wanted:
         yield (
-            f"{function.role} doesn't let {function.name} tell what {function.module} tells"
+            f"{function.role} doesn't allow exactly what {function.module} tells"
             f"{rules.difference(found, wanted)}\n{_tell(sorted(wanted, key=lambda pair: rules.NAMES.index(pair[1])))}"
         )
 

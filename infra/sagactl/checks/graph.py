@@ -76,20 +76,28 @@ def unwired() -> Iterator[str]:
 
 
 def unheard() -> Iterator[str]:
-    heard = {step.heard for step in choreography.steps()}
+    heard = _heard()
     for name, event in EVENTS.items():
         if event not in heard and name not in FOR_LISTENERS:
             yield (
                 f"{name} is heard by no service. If it is for listeners outside, say so in "
-                f"infra/sagactl/choreography.py:\n    FOR_LISTENERS = {(*FOR_LISTENERS, name)!r}"
+                f"infra/sagactl/choreography.py:\n{_listeners([*FOR_LISTENERS, name])}"
             )
     for name in FOR_LISTENERS:
         if name not in EVENTS or EVENTS[name] in heard:
-            kept = tuple(other for other in FOR_LISTENERS if other != name)
+            kept = [other for other in FOR_LISTENERS if other != name]
             yield (
                 f"{name} is for listeners outside, says infra/sagactl/choreography.py, but a service hears it, or "
-                f"it is no event any more:\n    FOR_LISTENERS = {kept!r}"
+                f"it is no event any more:\n{_listeners(kept)}"
             )
+
+
+def _heard() -> set[type[Event]]:
+    return {step.heard for step in choreography.steps() if step.heard}
+
+
+def _listeners(names: list[str]) -> str:
+    return f"    FOR_LISTENERS = ({', '.join(f'"{name}"' for name in names)}{',' * (len(names) == 1)})"
 
 
 def not_undone() -> Iterator[str]:
@@ -130,9 +138,9 @@ def _heard_for(undo: type[Event], failure: type[Event]) -> list[str]:
 def dead_ends() -> Iterator[str]:
     """From the first event on, whatever is told leads to an end of the order."""
     ends = choreography.ends()
-    for event in EVENTS.values():
+    for event in (event for event in EVENTS.values() if event in _heard()):
         reached = choreography.leads_at_last_to(event)
-        if event.__name__ not in FOR_LISTENERS and event not in ends and not reached & ends.keys():
+        if event not in ends and not reached & ends.keys():
             yield (
                 f"{event.__name__} leads to no end: its order stays open. Have a reaction hear it that closes the "
                 f"order, or that tells what does: {', '.join(end.__name__ for end in ends)}."

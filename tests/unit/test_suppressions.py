@@ -1,0 +1,17 @@
+"""A security check that is silenced says why, on the same line."""
+
+import re
+
+from deployment import PROJECT
+
+SILENCED = re.compile(r"# (noqa: S\d+|pragma: allowlist secret)(?P<reason>.*)")
+FOLDERS = ("functions", "infra", "tests")
+
+
+def test_a_silenced_security_check_has_its_reason() -> None:
+    lines = [
+        line for name in FOLDERS for path in (PROJECT / name).rglob("*.py") for line in path.read_text().split("\n")
+    ]
+    silenced = [match for line in lines if (match := SILENCED.search(line))]
+    assert silenced
+    assert [match[0] for match in silenced if not re.fullmatch(r" +# \w+ \w+.*", match["reason"])] == []
