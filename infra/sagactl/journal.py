@@ -1,30 +1,57 @@
-"""What the journal knows: every event of an order in the order told, and the orders newest first."""
+"""What the journal knows: every event of an order, the orders newest first, and what has arrived lately."""
 
 import heapq
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
+from journal.items import STATES, SUMMARY, shards
+from saga.events import Timestamp
 from saga.ledger import unmarshal
+from sagactl import shop
 from sagactl.stack import Stack
 
-_DAY_SHARDS = 4
-_OPEN = {"PENDING", "FAILING"}
+OPEN = tuple(state for state in STATES if state not in shop.CLOSED)
+_PAGE = 100
+END = "~"  # after every timestamp
+
+
+class _Index(NamedTuple):
+    name: str
+    key: str
+    sort: str
+
+
+_ORDERS = _Index("orders", "stateShard", "opened")
+_ARRIVALS = _Index("arrivals", "dayShard", "arrivedAt")
 
 
 @dataclass(frozen=True)
 class Told:
-    """One event as it was put on the bus; `since_first_ms` counts from the order's first event."""
+    """One event as it was put on the bus. A fact told again counts from its arrival, as it was decided long before."""
 
     name: str
     source: str
     told_at: str
+    arrived_at: str
     event_id: str
     cause_id: str | None
-    since_first_ms: int
+    detail: Any
+    is_repeat: bool = False
+    since_first_ms: int = 0  # from the order's first event
+    since_cause_ms: int | None = None  # where the journal has the cause
+
+    @property
+    def at(self) -> str:
+        return self.arrived_at if self.is_repeat else self.told_at
+
+    @property
+    def teller(self) -> str:
+        return self.source.removeprefix("saga.")
 
 
 @dataclass(frozen=True)
@@ -32,37 +59,36 @@ class Summary:
     """One order, as far as its events tell. `events` gives each event's first time by name."""
 
     order_id: str
+    status: str
     opened_at: str
     events: dict[str, str]
 
     @property
-    def status(self) -> str:
-        if "ShipmentOK" in self.events:
-            return "COMPLETED"
-        if "OrderFailed" in self.events:
-            return "FAILED"
-        failures = {"PaymentFail", "StockFailed", "ShipmentFail", "PaymentCancel", "StockRelease"}
-        return "FAILING" if failures & self.events.keys() else "PENDING"
+    def last_event(self) -> str:
+        """The name of the event told last; empty if none has a name of the saga's."""
+        return max(self.events, key=lambda name: self.events[name], default="")
 
     @property
-    def is_open(self) -> bool:
-        return self.status in _OPEN
+    def took_ms(self) -> int:
+        """From when it was opened to its last event."""
+        return milliseconds(self.opened_at, self.events.get(self.last_event, self.opened_at))
+
+    @property
+    def cursor(self) -> str:
+        """Where a list of orders goes on after this one."""
+        return f"{self.opened_at}#{self.order_id}"
 
 
 def timeline(stack: Stack, order_id: str) -> list[Told]:
-    """Every event of the order, repeats included, by the time at which it was decided."""
-    items = events(stack, order_id)
-    return [
-        Told(
-            name=item["detailType"],
-            source=item["source"],
-            told_at=item["toldAt"],
-            event_id=item["eventId"],
-            cause_id=(json.loads(item["detail"]).get("metadata") or {}).get("causationId"),
-            since_first_ms=milliseconds(items[0]["toldAt"], item["toldAt"]),
-        )
-        for item in items
-    ]
+    """Every event of the order, those told again included, in the order of their time."""
+    seen: set[str] = set()
+    found = []
+    for item in sorted(events(stack, order_id), key=lambda item: (item["arrivedAt"], item["sort"])):
+        found.append(read(item, is_repeat=item["detailType"] in seen))
+        seen.add(item["detailType"])
+    found.sort(key=lambda told: told.at)
+    at = {told.event_id: told.at for told in found}
+    return [_counted(told, found[0].at, at.get(told.cause_id or "")) for told in found]
 
 
 def events(stack: Stack, order_id: str) -> list[dict[str, Any]]:
@@ -71,16 +97,37 @@ def events(stack: Stack, order_id: str) -> list[dict[str, Any]]:
         _query(
             stack,
             KeyConditionExpression="orderId = :id AND sort < :summary",
-            ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": "summary"}},
+            ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": SUMMARY}},
             ConsistentRead=True,
         )
     )
 
 
-def orders(stack: Stack, *, open_only: bool, limit: int, days: int) -> list[Summary]:
-    """The newest orders of the last days, found day by day in the journal's index; no table is scanned."""
-    newest = (summary for summary in _newest_first(stack, days) if summary.is_open or not open_only)
-    return list(itertools.islice(newest, limit))
+def read(item: dict[str, Any], *, is_repeat: bool = False) -> Told:
+    """An item of the journal; its detail may say anything."""
+    try:
+        detail = json.loads(item["detail"], parse_constant=str)
+    except (ValueError, RecursionError):
+        detail = item["detail"]
+    times = item["toldAt"], item["arrivedAt"]
+    return Told(item["detailType"], item["source"], *times, item["eventId"], _cause_in(detail), detail, is_repeat)
+
+
+def orders(
+    stack: Stack, states: Iterable[str] = STATES, *, limit: int, since: str = "0", before: str = END
+) -> list[Summary]:
+    """The newest orders in these states, opened since a time and before a cursor; a page a shard is read at once."""
+    keys = [key for state in states for key in shards(state)]
+    found = _newest_first(stack, _ORDERS, keys, since, before, min(limit, _PAGE))
+    summaries = (_summary(item) for item in found if item["opened"] < before)
+    return list(itertools.islice(summaries, limit))
+
+
+def arrivals(stack: Stack, since: str, limit: int) -> list[dict[str, Any]]:
+    """Events that arrived since then, the newest first, whatever their order."""
+    days = range(date.fromisoformat(since[:10]).toordinal(), date.fromisoformat(Timestamp.now()[:10]).toordinal() + 1)
+    keys = [key for day in days for key in shards(str(date.fromordinal(day)))]
+    return list(itertools.islice(_newest_first(stack, _ARRIVALS, keys, since, END, min(limit, _PAGE)), limit))
 
 
 def milliseconds(since: str, until: str) -> int:
@@ -88,23 +135,41 @@ def milliseconds(since: str, until: str) -> int:
     return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds() * 1000)
 
 
-def _newest_first(stack: Stack, days: int) -> Iterator[Summary]:
-    today = datetime.now(UTC).date()
-    for day in (today - timedelta(days=back) for back in range(-1, days)):
-        shards = (_shard(stack, f"{day}#{shard}") for shard in range(_DAY_SHARDS))
-        yield from heapq.merge(*shards, key=lambda summary: summary.opened_at, reverse=True)
+def _cause_in(detail: Any) -> str | None:
+    match detail:
+        case {"metadata": {"causationId": str(cause_id)}}:
+            return cause_id
+    return None
 
 
-def _shard(stack: Stack, day_shard: str) -> Iterator[Summary]:
-    for item in _query(
-        stack,
-        IndexName="orders",
-        KeyConditionExpression="dayShard = :day",
-        ExpressionAttributeValues={":day": {"S": day_shard}},
-        ScanIndexForward=False,
-    ):
-        events = {name: value for name, value in item.items() if name[0].isupper()}
-        yield Summary(item["orderId"], item["openedAt"], events)
+def _counted(told: Told, first_at: str, cause_at: str | None) -> Told:
+    since_cause_ms = milliseconds(cause_at, told.at) if cause_at else None
+    return Told(**vars(told) | {"since_first_ms": milliseconds(first_at, told.at), "since_cause_ms": since_cause_ms})
+
+
+def _summary(item: dict[str, Any]) -> Summary:
+    events = {name: value for name, value in item.items() if name[0].isupper()}
+    return Summary(item["orderId"], item["stateShard"].partition("#")[0], item["opened"].partition("#")[0], events)
+
+
+def _newest_first(
+    stack: Stack, index: _Index, keys: Sequence[str], since: str, until: str, page: int
+) -> Iterator[dict[str, Any]]:
+    """What an index has under all the keys, merged; the first page of each is read at the same time."""
+
+    def started(key: str) -> Iterator[dict[str, Any]]:
+        found = _query(
+            stack,
+            IndexName=index.name,
+            KeyConditionExpression=f"{index.key} = :key AND {index.sort} BETWEEN :since AND :until",
+            ExpressionAttributeValues={":key": {"S": key}, ":since": {"S": since}, ":until": {"S": until}},
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": page},
+        )
+        return itertools.chain(list(itertools.islice(found, 1)), found)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        return heapq.merge(*pool.map(started, keys), key=lambda item: item[index.sort], reverse=True)
 
 
 def _query(stack: Stack, **arguments: Any) -> Iterator[dict[str, Any]]:

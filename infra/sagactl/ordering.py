@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from journal.items import STATES
 from saga.events import EVENTS, Refused
 from sagactl import journal, samples, shop
 from sagactl.errors import SagaError
@@ -75,20 +76,19 @@ def order(
 def orders(
     open_only: Annotated[bool, typer.Option("--open", help="Only those not yet COMPLETED or FAILED.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days to look back, if need be.")] = 7,
     port: Port = None,
     aws: Aws = False,
     as_json: Json = False,
 ) -> None:
     """List the newest orders and how they fare, as the journal knows them."""
-    found = journal.orders(find(use_aws=aws, port=port), open_only=open_only, limit=limit, days=days)
+    states = journal.OPEN if open_only else STATES
+    found = journal.orders(find(use_aws=aws, port=port), states, limit=limit)
     fields = [{"orderId": o.order_id, "status": o.status, "openedAt": o.opened_at, "events": o.events} for o in found]
     shown = table("order", "status", "opened UTC", "last event", "ms")
     for summary in found:
-        last = max(summary.events, key=lambda name: summary.events[name], default="")
-        duration = journal.milliseconds(summary.opened_at, summary.events[last]) if last else 0
-        shown.add_row(summary.order_id, summary.status, summary.opened_at[5:16].replace("T", " "), last, str(duration))
-    result(fields, shown if found else f"No order in {days} days.", as_json=as_json)
+        opened = summary.opened_at[5:16].replace("T", " ")
+        shown.add_row(summary.order_id, summary.status, opened, summary.last_event, str(summary.took_ms))
+    result(fields, shown if found else f"No {'open ' if open_only else ''}order.", as_json=as_json)
 
 
 def event(

@@ -63,8 +63,8 @@ def replay(
 
 def facts_since(stack: Stack, since: Timestamp) -> list[Event]:
     """Facts told since then by the orders opened at most a day before, in the order of their time."""
-    days = (datetime.now(UTC) - datetime.fromisoformat(since) + OPEN_AT_MOST).days + 2  # both ends count
-    orders = journal.orders(stack, open_only=False, limit=ORDERS_MAX + 1, days=days)
+    opened_since = Timestamp.of(datetime.fromisoformat(since) - OPEN_AT_MOST)
+    orders = journal.orders(stack, limit=ORDERS_MAX + 1, since=opened_since)
     if len(orders) > ORDERS_MAX:
         raise SagaError(f"More than {ORDERS_MAX:,} orders were opened since", "Name a later time")
     told = [order.order_id for order in orders if max(order.events.values(), default="") >= since]

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,31 @@ from sagactl.stack import Stack
 CLOSED = ("COMPLETED", "FAILED")
 WAIT_SECONDS = 60
 
+PRODUCT = "item-001"
+
 type Via = Literal["api", "bus"]
+
+
+@dataclass
+class Way:
+    """One of the ways that an order can go, and what makes it go so."""
+
+    title: str
+    via: Via
+    quantity: int
+    amount: float
+    expected: str = "FAILED"
+
+
+def five_ways(units: int) -> list[Way]:
+    """Payment's limit is 10,000, shipping's capacity 100, and that many units are in stock."""
+    return [
+        Way("All goes well", "api", quantity=2, amount=1000, expected="COMPLETED"),
+        Way("Payment is declined", "api", quantity=2, amount=10_001),
+        Way("Out of stock", "bus", quantity=units + 1, amount=1000),
+        Way("Shipment is refused", "bus", quantity=101, amount=1000),
+        Way("Payment and stock both fail", "bus", quantity=units + 1, amount=10_001),
+    ]
 
 
 def available(stack: Stack) -> dict[str, int]:

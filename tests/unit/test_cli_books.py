@@ -1,4 +1,4 @@
-"""The books: what is wrong in what the services recorded; and an order's status by what the journal heard of it."""
+"""The books: what is wrong in what the services recorded."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from order.reactions import Order
 from payment.reactions import Payment
 from saga.events import Amount
 from saga.ledger import DynamoLedger, Entry, State
-from sagactl import aws, books, journal, shop
+from sagactl import aws, books, shop
 from sagactl.stack import Stack
 from shipping.reactions import Shipment
 
@@ -128,27 +128,3 @@ def test_stock_that_appears_or_vanishes_is_a_problem(stack: Stack) -> None:
         "item-002: 500 available or held, 0 stocked",
         "item-003: 0 available or held, 1 stocked",
     ]
-
-
-@pytest.mark.parametrize(
-    ("events", "status"),
-    [
-        ("", "PENDING"),
-        ("OrderCreated", "PENDING"),
-        ("OrderCreated PaymentOK StockReserved", "PENDING"),
-        ("OrderCreated OrderExpired", "PENDING"),
-        ("OrderCreated PaymentFail", "FAILING"),
-        ("OrderCreated StockFailed", "FAILING"),
-        ("OrderCreated PaymentOK StockReserved ShipmentFail", "FAILING"),
-        ("PaymentCancel", "FAILING"),
-        ("StockRelease", "FAILING"),
-        ("OrderCreated PaymentFail StockRelease OrderFailed", "FAILED"),
-        ("OrderFailed", "FAILED"),
-        ("OrderCreated PaymentOK StockReserved ShipmentOK", "COMPLETED"),
-        ("ShipmentOK", "COMPLETED"),
-    ],
-)
-def test_a_summary_knows_its_status_by_its_events(events: str, status: str) -> None:
-    at = "2026-01-31T12:00:00.000Z"
-    summary = journal.Summary("an order", at, dict.fromkeys(events.split(), at))
-    assert (summary.status, summary.is_open) == (status, status in {"PENDING", "FAILING"})

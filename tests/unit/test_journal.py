@@ -6,12 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from deployment import load
 from given import AT, ORDER_ID, a, detail, envelope
 
-from saga.events import Event, OrderCreated, PaymentOK, Timestamp
-
-journal = load("journal.app")
+from journal import items as journal
+from saga.events import EVENTS, Event, OrderCreated, PaymentOK, Timestamp
 
 ARRIVED_MS = 1_769_861_000_123
 ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")
@@ -19,7 +17,7 @@ KEPT_SECONDS = int(timedelta(days=90).total_seconds())
 
 
 def entry(event: Event, **other: Any) -> Any:
-    return journal.journal_entry(envelope(event, event_id="e1", **other), ARRIVED_MS)
+    return journal.journal_entry(envelope(event, event_id="e1", **other), ARRIVED_MS, KEPT_SECONDS)
 
 
 def test_an_event_is_kept_whole() -> None:
@@ -29,6 +27,7 @@ def test_an_event_is_kept_whole() -> None:
         "sort": {"S": f"{AT}#e1"},
         "toldAt": {"S": AT},
         "arrivedAt": {"S": ARRIVED_AT},
+        "dayShard": {"S": entry(event)["dayShard"]["S"]},
         "eventId": {"S": "e1"},
         "detailType": {"S": "OrderCreated"},
         "source": {"S": "saga.order"},
@@ -62,9 +61,14 @@ def test_a_summary_says_when_each_event_was_told() -> None:
     assert update["ExpressionAttributeValues"][":at"] == {"S": AT}
 
 
-def test_summaries_are_spread_by_day_and_shard() -> None:
-    orders = [a(OrderCreated, order_id=UUID(int=number)) for number in range(200)]
-    keys = [journal.summary(entry(order))["ExpressionAttributeValues"][":day"]["S"] for order in orders]
-    assert {key.split("#")[0] for key in keys} == {"2026-01-31"}
-    assert {key.split("#")[1] for key in keys} == {str(shard) for shard in range(journal.DAY_SHARDS)}
-    assert keys == [journal.summary(entry(order))["ExpressionAttributeValues"][":day"]["S"] for order in orders]
+def test_summaries_are_spread_by_state_and_events_by_day_of_arrival() -> None:
+    entries = [entry(a(OrderCreated, order_id=UUID(int=number))) for number in range(200)]
+    states = [journal.summary(entry)["ExpressionAttributeValues"][":state"]["S"] for entry in entries]
+    assert set(states) == set(journal.shards("PENDING"))
+    assert {entry["dayShard"]["S"] for entry in entries} == set(journal.shards("2026-01-31"))
+
+
+def test_an_order_is_listed_under_one_shard_whatever_is_told_of_it() -> None:
+    events = [a(event) for event in EVENTS.values()]
+    shards = {journal.summary(entry(event))["ExpressionAttributeValues"][":state"]["S"][-1] for event in events}
+    assert shards == {entry(a(OrderCreated))["dayShard"]["S"][-1]}

@@ -52,12 +52,11 @@ def written(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
 
     def summary(order_id: str) -> journal.Summary:
         times = [item["toldAt"] for item in written[order_id]]
-        return journal.Summary(order_id, min(times), {item["detailType"]: item["toldAt"] for item in written[order_id]})
+        told = {item["detailType"]: item["toldAt"] for item in written[order_id]}
+        return journal.Summary(order_id, "PENDING", min(times), told)
 
-    def orders(_: Stack, *, open_only: bool, limit: int, days: int) -> list[journal.Summary]:
-        assert not open_only
-        first_day = str(datetime.now(UTC).date() - timedelta(days=days - 1))
-        return [s for s in map(summary, written) if s.opened_at >= first_day][:limit]
+    def orders(_: Stack, *, limit: int, since: str) -> list[journal.Summary]:
+        return [s for s in map(summary, written) if s.opened_at >= since][:limit]
 
     monkeypatch.setattr(journal, "events", lambda _, order_id: written.get(order_id, []))
     monkeypatch.setattr(journal, "orders", orders)

@@ -1,0 +1,100 @@
+"""What the journal's table holds: an item per event, under `timestamp#id`, and one per order, `summary`.
+
+A summary says when each event was first told, by name, and the order's state as far as its events tell. Two sparse
+indexes list what is in the table without a scan: `orders` has the summaries by state, by when the order was opened;
+`arrivals` has the events by day, as they arrived. Both are spread over shards.
+"""
+
+import json
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+from saga.events import (
+    OrderCreated,
+    OrderFailed,
+    PaymentCancel,
+    PaymentFail,
+    ShipmentFail,
+    ShipmentOK,
+    StockFailed,
+    StockRelease,
+    Timestamp,
+)
+
+SHARDS = 4
+SUMMARY = "summary"
+STATES = ("PENDING", "FAILING", "COMPLETED", "FAILED")
+
+_FAILING = (PaymentFail, StockFailed, ShipmentFail, PaymentCancel, StockRelease)
+STATE_AFTER = {event.__name__: "FAILING" for event in _FAILING} | {
+    ShipmentOK.__name__: "COMPLETED",
+    OrderFailed.__name__: "FAILED",
+}
+
+
+def shards(prefix: str) -> list[str]:
+    """The index keys under which all of a state, or all of a day, is found."""
+    return [f"{prefix}#{shard}" for shard in range(SHARDS)]
+
+
+def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) -> dict[str, Any]:
+    """The event as an item. EventBridge's own time has whole seconds, so the detail's timestamp orders."""
+    detail = envelope["detail"]
+    arrived_at = Timestamp.of(datetime.fromtimestamp(arrived_ms / 1000, UTC))
+    try:
+        told_at = Timestamp.parse(detail.get("timestamp"))
+    except ValueError:
+        told_at = arrived_at
+    order_id = str(detail["orderId"]).lower()
+    fields = {
+        "orderId": order_id,
+        "sort": f"{told_at}#{envelope['id']}",
+        "toldAt": told_at,
+        "arrivedAt": arrived_at,
+        "dayShard": _sharded(arrived_at[:10], order_id),
+        "eventId": envelope["id"],
+        "detailType": envelope["detail-type"],
+        "source": envelope["source"],
+        "detail": json.dumps(detail),
+    }
+    expires_at = arrived_ms // 1000 + kept_seconds
+    return {name: {"S": value} for name, value in fields.items()} | {"expiresAt": {"N": str(expires_at)}}
+
+
+def summary(entry: dict[str, Any]) -> dict[str, Any]:
+    """The update of the order's summary; updates commute, as events may arrive in any order."""
+    order_id, told_at, name = entry["orderId"]["S"], entry["toldAt"]["S"], entry["detailType"]["S"]
+    state = STATE_AFTER.get(name, "PENDING")
+    updates = [
+        "expiresAt = :expires",
+        "#event = if_not_exists(#event, :at)",
+        # The order's first event says when it was opened; any other does so only until that one arrives.
+        "opened = :opened" if name == OrderCreated.__name__ else "opened = if_not_exists(opened, :opened)",
+        *_KEEPING_THE_FURTHEST[state],
+    ]
+    return {
+        "Key": {"orderId": entry["orderId"], "sort": {"S": SUMMARY}},
+        "UpdateExpression": f"SET {', '.join(updates)}",
+        "ExpressionAttributeNames": {"#event": name},
+        "ExpressionAttributeValues": {
+            ":at": entry["toldAt"],
+            ":opened": {"S": f"{told_at}#{order_id}"},
+            ":state": {"S": _sharded(state, order_id)},
+            ":expires": entry["expiresAt"],
+        },
+    }
+
+
+# PENDING gives way to FAILING, that to FAILED, and all to COMPLETED, whichever arrives first: `closedAs` remembers for
+# what arrives later how the order was closed.
+_KEEPING_THE_FURTHEST = {
+    "PENDING": ["stateShard = if_not_exists(stateShard, :state)"],
+    "FAILING": ["stateShard = if_not_exists(closedAs, :state)"],
+    "FAILED": ["stateShard = if_not_exists(closedAs, :state)", "closedAs = if_not_exists(closedAs, :state)"],
+    "COMPLETED": ["stateShard = :state", "closedAs = :state"],
+}
+
+
+def _sharded(prefix: str, order_id: str) -> str:
+    return f"{prefix}#{zlib.crc32(order_id.encode()) % SHARDS}"
