@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
 from saga.events import from_builtins
-from saga.ledger import DynamoLedger, State, unmarshal
+from saga.ledger import DynamoLedger, Entry, State, unmarshal
 from sagactl import shop
 from sagactl.stack import Stack
 from shipping.reactions import Shipment
@@ -41,13 +42,23 @@ def stock(stack: Stack) -> dict[str, int]:
 
 def states(stack: Stack, order_id: str) -> dict[str, Any]:
     """What each service has recorded of the order, by service; None where it never heard of it."""
-    return {service: state_of(stack, service, order_id) for service in _STATES}
+    return {service: entry and entry.state for service, entry in entries(stack, order_id).items()}
 
 
 def state_of(stack: Stack, service: str, order_id: str) -> Any:
     """The State of the service's reactions, or None."""
-    entry = DynamoLedger(stack.client("dynamodb"), stack.table(service), _STATES[service]).recall(UUID(order_id))
+    entry = entry_of(stack, service, order_id)
     return entry and entry.state
+
+
+def entries(stack: Stack, order_id: str) -> dict[str, Entry[Any] | None]:
+    """What each service has recorded of the order and how it came about, by service."""
+    with ThreadPoolExecutor(len(_STATES)) as pool:
+        return dict(zip(_STATES, pool.map(lambda service: entry_of(stack, service, order_id), _STATES), strict=True))
+
+
+def entry_of(stack: Stack, service: str, order_id: str) -> Entry[Any] | None:
+    return DynamoLedger(stack.client("dynamodb"), stack.table(service), _STATES[service]).recall(UUID(order_id))
 
 
 def _audit_order(order_id: str, found: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 from msgspec.structs import fields
 
@@ -25,6 +25,7 @@ FOR_LISTENERS = ("OrderFailed",)
 
 CLOSED = ("COMPLETED", "FAILED")
 
+type Kind = Literal["happy", "failing", "undoing"]
 type Events = tuple[type[Event], ...]  # in the sequence of saga/events.py
 
 
@@ -58,6 +59,21 @@ def hears_of(service: str) -> Events:
 
 def tells_of(service: str) -> Events:
     return _in_sequence({event for step in steps() if step.service == service for event in step.tells})
+
+
+def heard_by(name: str, source: str) -> tuple[str, ...]:
+    """The services that hear the event; none if the source does not own it."""
+    event = EVENTS.get(name)
+    if event is None or event.source != source:
+        return ()
+    return tuple(service for service in services() if event in hears_of(service))
+
+
+def kind_of(name: str) -> Kind:
+    """Whether the event is on the way to COMPLETED, says that a step failed, or what was undone for it."""
+    if name.endswith(("Cancel", "Release")):
+        return "undoing"
+    return "happy" if name.endswith(("Created", "OK", "Reserved")) else "failing"
 
 
 def leads_to() -> dict[type[Event], Events]:

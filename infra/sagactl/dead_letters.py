@@ -88,11 +88,18 @@ def held(stack: Stack, order_id: str | None = None) -> Iterator[Found]:
     try:
         letters = [read(message) for message in messages.values()]
         letters.sort(key=lambda letter: letter.last_at, reverse=True)
-        may_be_more = _counted(stack) > len(letters)
+        may_be_more = counted(stack) > len(letters)
         wanted = [letter for letter in letters if order_id is None or letter.order_id == order_id.lower()]
         yield Found(wanted, may_be_more)
     finally:
         _give_back(stack, messages)
+
+
+def counted(stack: Stack) -> int:
+    """How many the queue says it holds, those in other readers' hands included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = stack.client("sqs").get_queue_attributes(QueueUrl=_queue(stack), AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
 
 
 def delete(stack: Stack, letter: DeadLetter) -> None:
@@ -195,13 +202,6 @@ def _give_back(stack: Stack, messages: dict[str, dict[str, Any]]) -> None:
             for number, message in enumerate(batch)
         ]
         stack.client("sqs").change_message_visibility_batch(QueueUrl=_queue(stack), Entries=entries)
-
-
-def _counted(stack: Stack) -> int:
-    """How many the queue says it holds, those in other readers' hands included."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = stack.client("sqs").get_queue_attributes(QueueUrl=_queue(stack), AttributeNames=names)
-    return sum(int(answer["Attributes"][name]) for name in names)
 
 
 def _queue(stack: Stack) -> str:

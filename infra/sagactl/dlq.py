@@ -12,7 +12,7 @@ from sagactl.errors import SagaError
 from sagactl.options import Aws, Json, Port
 from sagactl.redrive import redrive
 from sagactl.stack import Stack, find
-from sagactl.terminal import err, progress, result
+from sagactl.terminal import err, plain, progress, result
 
 _SHOWN_LENGTH = 200  # of an error, which JSON has in full
 
@@ -46,7 +46,7 @@ def dlq(
 
 
 def _list(found: Found, *, as_json: bool) -> None:
-    fields = {"deadLetters": [_fields(letter, letter.failure) for letter in found.letters]}
+    fields = {"deadLetters": [letter_fields(letter, letter.failure) for letter in found.letters]}
     said = f"{_count(found)}. Next: saga dlq redrive" if found.letters else "No dead letters."
     lines = [f"{_heading(letter)}\n    {_tries(letter)}{_shown(str(letter.failure))}" for letter in found.letters]
     _report(fields, [*lines, said], found, as_json=as_json)
@@ -54,7 +54,7 @@ def _list(found: Found, *, as_json: bool) -> None:
 
 def _redrive(stack: Stack, found: Found, *, as_json: bool) -> None:
     outcomes = list(progress(redrive(stack, found.letters), f"Redriving {_count(found)}", len(found.letters)))
-    redriven = [{"became": outcome.became} | _fields(outcome.letter, outcome.failure) for outcome in outcomes]
+    redriven = [{"became": outcome.became} | letter_fields(outcome.letter, outcome.failure) for outcome in outcomes]
     became = Counter(outcome.became for outcome in outcomes)
     said = ", ".join(f"{count} {word}" for word, count in became.items()) or "No dead letters"
     lines = [
@@ -85,7 +85,7 @@ def _tries(letter: DeadLetter) -> str:
     return f"{letter.attempts} tr{'y' if letter.attempts == 1 else 'ies'} since {_moment(letter.first_at)}; "
 
 
-def _fields(letter: DeadLetter, failure: Failure | None) -> dict[str, Any]:
+def letter_fields(letter: DeadLetter, failure: Failure | None) -> dict[str, Any]:
     return {
         "event": letter.name,
         "orderId": letter.order_id,
@@ -112,6 +112,5 @@ def _moment(timestamp: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """On one line and not for ever: what is in a dead letter may be anything."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text[: _SHOWN_LENGTH + 1])
-    return plain if len(plain) <= _SHOWN_LENGTH else f"{plain[:_SHOWN_LENGTH]}…"
+    """Not for ever: what is in a dead letter may be anything."""
+    return plain(text) if len(text) <= _SHOWN_LENGTH else f"{plain(text[:_SHOWN_LENGTH])}…"

@@ -20,6 +20,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 # Without markup, because what it prints comes from events, which may say anything.
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
+EVENT_STYLE = {"happy": "green", "failing": "red", "undoing": "yellow"}
+STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
+
 
 class SagaGroup(TyperGroup):
     """Turns a SagaError of any command into one line and exit code 1."""
@@ -44,6 +47,11 @@ def step(title: str) -> Iterator[None]:
 def progress[T](items: Iterable[T], title: str, total: int) -> Iterable[T]:
     """Show on a terminal how many of the items are done."""
     return track(items, title, total, console=err, transient=True, disable=not err.is_terminal)
+
+
+def plain(text: str) -> str:
+    """On one line, and nothing that a terminal obeys: what events say may be anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def table(*columns: str) -> Table:

@@ -193,6 +193,8 @@ ASKING = [
     ["dlq"],
     ["dlq", "redrive"],
     ["replay", "--order", "5a9a0001-0000-4000-8000-000000000001"],
+    ["trace", "5a9a0001-0000-4000-8000-000000000001"],
+    ["logs"],
 ]
 
 
@@ -348,8 +350,9 @@ def sleeping(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def test_orders_shows_what_any_event_says_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [journal.Summary("[/red] :cat:", "2026-01-31T12:00:00.000Z", {"OrderCreated": "2026-01-31T12:00:00.005Z"})]
+    events = {"OrderCreated": "2026-01-31T12:00:00.005Z"}
+    found = [journal.Summary("[/red] :cat:", "PENDING", "2026-01-31T12:00:00.000Z", events)]
     monkeypatch.setattr(ordering, "find", lambda **_: None)
-    monkeypatch.setattr(journal, "orders", lambda _, **__: found)
+    monkeypatch.setattr(journal, "orders", lambda *_, **__: found)
     [_, line] = run("orders").stdout.splitlines()
     assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]

@@ -1,0 +1,71 @@
+"""`saga trace` and `saga logs` on the deployed stack."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from localstack.driver import Saga, eventually, order_created
+
+from sagactl.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def order_id(saga: Saga) -> str:
+    """Of an order whose shipment was refused, told to the end."""
+    event = order_created(quantity=101)
+    saga.tell(event)
+    saga.close(str(event.order_id))
+    saga.told(str(event.order_id), "OrderFailed")
+    return str(event.order_id)
+
+
+def test_one_command_tells_an_orders_whole_story(saga: Saga, order_id: str) -> None:
+    story = json.loads(saga.run("trace", order_id, "--json").stdout)
+    causes = {event["name"]: event["cause"] for event in story["events"]}
+    assert story["status"] == "FAILED"
+    assert causes["OrderCreated"] is None
+    assert causes["PaymentOK"] == causes["StockReserved"] == "OrderCreated"
+    assert causes["ShipmentFail"] in {"PaymentOK", "StockReserved"}
+    assert causes["PaymentCancel"] == causes["StockRelease"] == "ShipmentFail"
+    assert causes["OrderFailed"] in {"PaymentCancel", "StockRelease"}
+    assert all(event["sinceCauseMs"] >= 0 for event in story["events"] if event["cause"])
+    assert {service: state["status"] for service, state in story["states"].items()} == {
+        "order": "FAILED",
+        "payment": "CANCELLED",
+        "inventory": "RELEASED",
+        "shipping": "FAILED",
+    }
+    assert story["waits"] == []
+    assert "shipping->>inventory: ShipmentFail" in saga.run("trace", order_id, "--mermaid").stdout
+
+
+def test_logs_of_all_services_are_merged_for_an_order(saga: Saga, order_id: str) -> None:
+    saga.log("order", order_id)
+    lines = [line.split() for line in saga.run("logs", "--order", order_id).stdout.splitlines()]
+    assert {service for _, service, *_ in lines} == {"order", "payment", "inventory", "shipping"}
+    assert [at for at, *_ in lines] == sorted(at for at, *_ in lines)
+    assert all(words[-1] == order_id for words in lines)
+
+
+def test_logs_follow_what_is_logged_from_now_on_until_interrupted(saga: Saga, stack: Stack, tmp_path: Path) -> None:
+    port = str(urlsplit(stack.where.endpoint_url).port)
+    command = [str(Path(sys.executable).with_name("saga")), "logs", "-f", "--service", "payment", "--minutes", "1"]
+    printed = tmp_path / "printed"
+    with printed.open("wb") as out:
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        following = subprocess.Popen([*command, "--port", port], stdout=out, env=environment)
+    try:
+        event = order_created()
+        saga.tell(event)
+        eventually(lambda: str(event.order_id) in printed.read_text() or None, "the order among the lines")
+        following.send_signal(signal.SIGINT)
+        assert following.wait(timeout=30) == 0
+    finally:
+        following.kill()
+        following.wait()
+    assert all(line.split()[1] == "payment" for line in printed.read_text().splitlines())
