@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
@@ -29,12 +29,23 @@ def get_order(stack: Stack, order_id: str) -> dict[str, Any] | None:
     return answer if status == 200 else None  # noqa: PLR2004
 
 
-def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: str) -> tuple[int, dict[str, Any]]:
-    request = AWSRequest(method, stack.api_url + path, headers, body.encode())
+def send(stack: Stack, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> AWSResponse:
+    """The API's answer, whatever it is. Raises SagaError if there is none."""
+    request = AWSRequest(method, stack.api_url + path, headers, body)
     stack.where.sign(request, "execute-api")
     try:
-        response = _http.send(request.prepare())
-        answer = json.loads(response.content or b"{}")
-    except (BotoCoreError, ValueError) as error:
-        raise SagaError(f"The API at {stack.api_url} does not answer: {error}", "Is it deployed? saga deploy") from None
-    return response.status_code, answer
+        return _http.send(request.prepare())
+    except BotoCoreError as error:
+        raise _silent(stack, error) from None
+
+
+def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: str) -> tuple[int, dict[str, Any]]:
+    response = send(stack, method, path, headers, body.encode())
+    try:
+        return response.status_code, json.loads(response.content or b"{}")
+    except ValueError as error:
+        raise _silent(stack, error) from None
+
+
+def _silent(stack: Stack, error: Exception) -> SagaError:
+    return SagaError(f"The API at {stack.api_url} does not answer: {error}", "Is it deployed? saga deploy")

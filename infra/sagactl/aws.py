@@ -99,7 +99,10 @@ def stack_outputs(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
         raise SagaError(f"AWS can't be asked: {error}", "Check the credentials and the region") from error
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    if not outputs:
+        raise SagaError(f"The stack named {stack_name} is {stacks[0]['StackStatus']}", "Wait, or see why: saga deploy")
+    return outputs
 
 
 def api_url(where: Target, outputs: dict[str, str]) -> str:

@@ -1,9 +1,11 @@
 """`saga demo`: five orders at once, one for each way a saga can go, and what became of them."""
 
+import threading
 import time
+import webbrowser
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,27 +17,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sagactl import aws, books, journal, localstack, shop
+from sagactl import aws, books, journal, localstack, shop, watching
+from sagactl.choreography import kind_of
 from sagactl.deploy import deploy
 from sagactl.errors import SagaError
 from sagactl.options import Json, Port
 from sagactl.stack import Stack
-from sagactl.terminal import out, result, step
+from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, err, out, plain, result, step
 
-PRODUCT, UNITS = "item-001", 500
+UNITS = 500
 TIMEOUT_SECONDS = 60
+PACE_SECONDS = 2.0
 _LAST = {"ShipmentOK", "OrderFailed"}
 
 
 @dataclass
-class Story:
+class Story(shop.Way):
     """One order of the demo, and what is known of it so far."""
 
-    title: str
-    via: shop.Via
-    quantity: int
-    amount: float
-    expected: str = "FAILED"
     order_id: str = ""
     status: str = "PENDING"
     timeline: list[journal.Told] = field(default_factory=list)
@@ -53,6 +52,9 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave LocalStack running afterwards.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Open the page of saga watch, and take one order at a time.")
+    ] = False,
     port: Port = None,
     as_json: Json = False,
 ) -> None:
@@ -62,15 +64,20 @@ def demo(
     """
     with ExitStack() as at_end:
         stack = deployed(port, at_end, keep=keep)
-        shop.set_available(stack, PRODUCT, UNITS)
+        shop.set_available(stack, shop.PRODUCT, UNITS)
         stocked = books.stock(stack)
         stories = five_ways()
-        with ThreadPoolExecutor(len(stories)) as pool:
-            list(pool.map(lambda story: place(stack, story), stories))
+        if watch:
+            page = at_end.enter_context(watching.served(lambda: stack))
+            one_by_one(stack, stories, page)
+        else:
+            all_at_once(stack, stories)
         follow(stack, stories, live=out.is_terminal and not as_json)
         problems = [f"{s.title}: {s.status}, not {s.expected}" for s in stories if s.status != s.expected]
         problems += books.audit(stack, [story.order_id for story in stories], stocked)
-    report(stories, problems, as_json=as_json)
+        report(stories, problems, as_json=as_json)
+        if watch:
+            wait_for_interrupt(page)
 
 
 def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
@@ -86,18 +93,33 @@ def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
 
 
 def five_ways() -> list[Story]:
-    """Each way with its cause: payment's limit is 10,000, shipping's capacity 100, and the stock UNITS."""
-    return [
-        Story("All goes well", "api", quantity=2, amount=1000, expected="COMPLETED"),
-        Story("Payment is declined", "api", quantity=2, amount=10_001),
-        Story("Out of stock", "bus", quantity=UNITS + 1, amount=1000),
-        Story("Shipment is refused", "bus", quantity=101, amount=1000),
-        Story("Payment and stock both fail", "bus", quantity=UNITS + 1, amount=10_001),
-    ]
+    return [Story(**vars(way)) for way in shop.five_ways(UNITS)]
+
+
+def all_at_once(stack: Stack, stories: Sequence[Story]) -> None:
+    with ThreadPoolExecutor(len(stories)) as pool:
+        list(pool.map(lambda story: place(stack, story), stories))
+
+
+def one_by_one(stack: Stack, stories: Sequence[Story], page: str) -> None:
+    """At a pace that an eye can follow, once the page is open."""
+    webbrowser.open(page)
+    for story in stories:
+        with step(f"{story.title}, at {page}"):
+            time.sleep(PACE_SECONDS)
+            place(stack, story)
+            shop.wait_until_closed(stack, story.order_id)
+            time.sleep(PACE_SECONDS)
+
+
+def wait_for_interrupt(page: str) -> None:
+    err.print(f"The page stays at {page}. Ctrl-C ends it.")
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def place(stack: Stack, story: Story) -> None:
-    wanted = {"productId": PRODUCT, "quantity": story.quantity, "amount": story.amount}
+    wanted = {"productId": shop.PRODUCT, "quantity": story.quantity, "amount": story.amount}
     story.order_id = shop.place(stack, wanted, story.via)
 
 
@@ -135,21 +157,12 @@ def pictures(stories: Sequence[Story]) -> RenderableType:
 def picture(story: Story) -> RenderableType:
     door = {"api": "POST /orders", "bus": "aws events put-events"}[story.via]
     heading = Text.assemble(
-        (f"{story.status:9}", _STATUS_STYLE[story.status]),
+        (f"{story.status:9}", STATUS_STYLE[story.status]),
         f"  {story.title}",
         (f"  by {door}, {story.order_id}", "dim"),
     )
     lines = Table.grid(padding=(0, 2))
     for told in story.timeline:
-        service = Text(f"told by {told.source.removeprefix('saga.')}", "dim")
-        lines.add_row(f"{told.since_first_ms:6,d} ms", Text(told.name, _event_style(told.name)), service)
+        event = Text(plain(told.name), EVENT_STYLE[kind_of(told.name)])
+        lines.add_row(f"{told.since_first_ms:6,d} ms", event, Text(f"told by {plain(told.teller)}", "dim"))
     return Group(heading, Padding(lines, (0, 0, 1, 0), expand=False))
-
-
-_STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
-
-
-def _event_style(name: str) -> str:
-    if name.endswith(("Created", "OK", "Reserved")):
-        return "green"
-    return "yellow" if name.endswith(("Cancel", "Release")) else "red"

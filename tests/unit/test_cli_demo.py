@@ -14,8 +14,9 @@ from sagactl.stack import Stack
 
 type Outcome = Callable[..., None]
 GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]
-CREATED = Told("OrderCreated", "saga.order", "2026-01-31T12:00:00.000Z", "1", None, 0)
-SHIPPED = Told("ShipmentOK", "saga.shipping", "2026-01-31T12:00:01.234Z", "2", "1", 1234)
+AT, LATER = "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:01.234Z"
+CREATED = Told("OrderCreated", "saga.order", AT, AT, "1", None, {})
+SHIPPED = Told("ShipmentOK", "saga.shipping", LATER, LATER, "2", "1", {}, since_first_ms=1234)
 
 
 @pytest.fixture

@@ -25,6 +25,11 @@ def test_the_kernel_is_at_most_400_lines() -> None:
     assert sum(bool(line.strip()) for path in kernel for line in lines(path)) <= 400
 
 
+def test_the_page_is_less_than_1200_lines() -> None:
+    page = [path for path in (PROJECT / "infra/sagactl/watch").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert sum(bool(line.strip()) for path in page for line in lines(path)) < 1200
+
+
 def test_a_function_is_at_most_40_lines() -> None:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
