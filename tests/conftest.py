@@ -1,4 +1,4 @@
-"""For all tests: what a function logged and counted."""
+"""For all tests: what a function logged and counted, and the one deployment on LocalStack."""
 
 import io
 import json
@@ -8,6 +8,27 @@ from collections.abc import Iterator
 import deployment  # noqa: F401  # for its environment
 import pytest
 from given import Counted, Logged
+from localstack.driver import Saga, free_port
+
+from sagactl import aws, localstack, shop
+from sagactl.deploy import deploy
+from sagactl.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The saga on a LocalStack of its own, started when it is first asked for."""
+    port = free_port()
+    with localstack.running(port):
+        where = aws.target(port=port)
+        deployed = Stack(where, deploy(where, {}))
+        shop.set_available(deployed, shop.PRODUCT, 500)
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def saga(stack: Stack) -> Saga:
+    return Saga(stack)
 
 
 @pytest.fixture

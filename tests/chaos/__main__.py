@@ -30,7 +30,7 @@ def main() -> None:
     with localstack.running(port):
         where = aws.target(port=port)
         stack = Stack(where, deploy(where, {}, step=step))
-        shop.set_available(stack, demo.PRODUCT, demo.UNITS)
+        shop.set_available(stack, shop.PRODUCT, demo.UNITS)
         with step(f"{FULL.orders} orders through the storm, and what mends them"):
             found = storm(stack, plan(seed, FULL))
         with step("The journal catches up"):

@@ -97,7 +97,7 @@ def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
             at_seconds=size.seconds * number / size.orders,
             via=via,
             key=f"chaos {seed} {number}",
-            fields={"productId": demo.PRODUCT, "quantity": story.quantity, "amount": story.amount},
+            fields={"productId": shop.PRODUCT, "quantity": story.quantity, "amount": story.amount},
             expected=story.expected,
         )
         for number, (story, via) in enumerate(drawn)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.events import Amount, Event, OrderCreated, Timestamp
-from sagactl import aws, books, dead_letters, journal, shop
+from sagactl import aws, books, dead_letters, journal, localstack, shop
 from sagactl.cli import app
 from sagactl.dead_letters import DeadLetter
 from sagactl.stack import Stack
@@ -22,7 +23,7 @@ from sagactl.stack import Stack
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
 QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
-PRODUCT = "item-001"
+PRODUCT = shop.PRODUCT
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ class Saga:
         key = {"orderId": {"S": order_id}}
         table = self.stack.table(service)
         return self.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((localstack.HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def eventually[T](look: Callable[[], T | None], what: str) -> T:
