@@ -27,6 +27,11 @@ WANTED = {"productId": "item-001", "quantity": 2, "amount": 1000}
 NOW = datetime.now(UTC)
 
 
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Timestamp, "now", classmethod(lambda cls: cls.of(NOW)))
+
+
 @pytest.fixture(scope="module")
 def stack(heard: Heard) -> Iterator[Stack]:
     for made in (aws._client, aws._session):

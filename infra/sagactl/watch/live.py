@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -73,7 +73,7 @@ class Feed:
         return {"events": events, "figures": self._figures(), "deadLetters": self._letters}
 
     def _new_events(self, stack: Stack) -> list[dict[str, Any]]:
-        oldest = Timestamp.of(datetime.now(UTC) - timedelta(minutes=MINUTES))
+        oldest = Timestamp.of(datetime.fromisoformat(Timestamp.now()) - timedelta(minutes=MINUTES))
         newest = max(self._seen.values(), default=None)
         since = max(oldest, Timestamp.of(datetime.fromisoformat(newest) - _OVERLAP)) if newest else oldest
         items = journal.arrivals(stack, since, EVENTS_MAX)
