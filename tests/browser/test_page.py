@@ -46,13 +46,13 @@ def test_an_order_is_placed_and_closes_with_the_right_story(page: Page, way: sho
     order_id = page.locator("#story-id").inner_text()
     assert page.url.endswith(f"#{order_id}")
     last = "ShipmentOK" if status == "COMPLETED" else "OrderFailed"
-    expect(page.locator("#timeline .event", has_text=last)).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("#timeline").get_by_text(last, exact=True)).to_be_visible(timeout=TIMEOUT_MS)
     row = page.locator(f'#orders [data-id="{order_id}"]')
     expect(row).to_contain_text(status, timeout=TIMEOUT_MS)
 
     names = page.locator("#timeline .event").all_inner_texts()
     assert names[0] == "OrderCreated"
-    assert told | {last} <= set(names) <= set(EVENTS)
+    assert told | {last} <= {name.removesuffix(" again") for name in names} <= set(EVENTS)  # any may be told twice
     drawn = page.locator("#sequence [role=button]")
     assert [label.split(",")[0] for label in drawn.evaluate_all("all => all.map(one => one.ariaLabel)")] == names
     assert page.locator("#tables .status").all_inner_texts()[: len(recorded)] == recorded
