@@ -25,7 +25,7 @@ FOR_LISTENERS = ("OrderFailed",)
 
 CLOSED = ("COMPLETED", "FAILED")
 
-type Kind = Literal["happy", "failing", "undoing"]
+type Kind = Literal["progress", "failure", "compensation"]
 type Events = tuple[type[Event], ...]  # in the sequence of saga/events.py
 
 
@@ -69,13 +69,6 @@ def heard_by(name: str, source: str) -> tuple[str, ...]:
     return tuple(service for service in services() if event in hears_of(service))
 
 
-def kind_of(name: str) -> Kind:
-    """Whether the event is on the way to COMPLETED, says that a step failed, or what was undone for it."""
-    if name.endswith(("Cancel", "Release")):
-        return "undoing"
-    return "happy" if name.endswith(("Created", "OK", "Reserved")) else "failing"
-
-
 def leads_to() -> dict[type[Event], Events]:
     """Each event, with those that hearing it may have told."""
     after: dict[type[Event], set[type[Event]]] = {event: set() for event in EVENTS.values()}
@@ -104,6 +97,17 @@ def compensations() -> Events:
     """What is told when another service's failure is heard, and is no failure itself: something was undone."""
     told = {fact for step in steps() if step.heard and is_failure(step.heard) for fact in step.tells}
     return _in_sequence({fact for fact in told if not is_failure(fact)})
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """What an event is on the way of an order; whatever does not follow from its being placed is a failure."""
+    event = EVENTS.get(name)
+    if event in compensations():
+        return "compensation"
+    placed = next(step.tells[0] for step in steps() if step.heard is None)
+    follows = event is placed or event in leads_at_last_to(placed)
+    return "progress" if event and follows and not is_failure(event) else "failure"
 
 
 @cache

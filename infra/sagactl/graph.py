@@ -9,7 +9,7 @@ from rich.table import Table
 
 from saga.events import EVENTS, Event
 from sagactl import choreography
-from sagactl.choreography import ends
+from sagactl.choreography import ends, kind_of
 from sagactl.terminal import out, table
 
 type Format = Literal["table", "mermaid", "svg", "json"]
@@ -59,7 +59,12 @@ def as_json() -> dict[str, Any]:
             for service in choreography.services()
         },
         "events": {
-            event.__name__: {"source": event.source, "kind": kind(event), "leadsTo": names(told), "ends": end_of(event)}
+            event.__name__: {
+                "source": event.source,
+                "kind": kind_of(event.__name__),
+                "leadsTo": names(told),
+                "ends": ends().get(event),
+            }
             for event, told in choreography.leads_to().items()
         },
     }
@@ -67,17 +72,6 @@ def as_json() -> dict[str, Any]:
 
 def names(events: choreography.Events) -> list[str]:
     return [event.__name__ for event in events]
-
-
-def kind(event: type[Event]) -> str:
-    if choreography.is_failure(event):
-        return "failure"
-    return "compensation" if event in choreography.compensations() else "progress"
-
-
-def end_of(event: type[Event]) -> str | None:
-    """What the order becomes by this event, if it closes the order."""
-    return ends().get(event)
 
 
 def nodes() -> list[Node]:
@@ -91,7 +85,8 @@ def nodes() -> list[Node]:
         return depth[event]
 
     found = [
-        Node(name, event.source.removeprefix("saga."), kind(event), column(event)) for name, event in EVENTS.items()
+        Node(name, event.source.removeprefix("saga."), kind_of(event.__name__), column(event))
+        for name, event in EVENTS.items()
     ]
     last = max(node.column for node in found) + 1
     closed = [Node(f"order {status}", "", "closed", last) for status in dict.fromkeys(ends().values())]
@@ -100,9 +95,13 @@ def nodes() -> list[Node]:
 
 def edges() -> list[tuple[str, str, bool]]:
     """From, to, and whether all goes well along it."""
-    told = [(event, fact) for event, facts in choreography.leads_to().items() for fact in facts]
-    found = [(event.__name__, fact.__name__, kind(event) == kind(fact) == "progress") for event, fact in told]
-    return found + [(event.__name__, f"order {end}", kind(event) == "progress") for event, end in ends().items()]
+    is_well = {name: kind_of(name) == "progress" for name in EVENTS}
+    found = [
+        (event.__name__, fact.__name__, is_well[event.__name__] and is_well[fact.__name__])
+        for event, facts in choreography.leads_to().items()
+        for fact in facts
+    ]
+    return found + [(event.__name__, f"order {end}", is_well[event.__name__]) for event, end in ends().items()]
 
 
 COLORS = {  # fill, line, text

@@ -20,7 +20,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 # Without markup, because what it prints comes from events, which may say anything.
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
-EVENT_STYLE = {"happy": "green", "failing": "red", "undoing": "yellow"}
+EVENT_STYLE = {"progress": "green", "failure": "red", "compensation": "yellow"}
 STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
 
 

@@ -44,6 +44,9 @@ export function shownMs(ms) {
 
 export const shownTime = (timestamp) => new Date(timestamp).toLocaleTimeString([], { hour12: false });
 
+/** An event is drawn in one of two ways. */
+export const lookOf = (event) => (event.kind === "progress" ? "happy" : "failing");
+
 /** A status by sign and word, so that no colour is needed. */
 export function badge(status) {
   const [sign, kind] = {

@@ -1,6 +1,6 @@
 // The choreography, laid out from who tells what to whom; events travel along it as they happen.
 
-import { byId, svg } from "./dom.js";
+import { byId, lookOf, svg } from "./dom.js";
 
 const DOTS_MAX = 80;
 const TRAVEL_MS = 900;
@@ -34,14 +34,14 @@ export function showClosed({ COMPLETED, FAILED }) {
   end.querySelector(".role").replaceChildren(closed);
 }
 
-function send({ name, kind }) {
-  const edges = routes.get(name) ?? [];
+function send(event) {
+  const [edges, kind] = [routes.get(event.name) ?? [], lookOf(event)];
   for (const edge of edges) along(edge, kind);
   if (!edges.length) light(end, kind);
 }
 
 function light(part, kind, then = () => {}) {
-  part.classList.add("busy", kind === "happy" ? "happy" : "failing");
+  part.classList.add("busy", kind);
   setTimeout(() => { part.classList.remove("busy", "happy", "failing"); then(); }, TRAVEL_MS);
 }
 
@@ -72,7 +72,7 @@ function place(services, events) {
   const depth = new Map([[opener, 0]]);
   for (let more = true; more;) {
     more = false;
-    for (const event of events.filter((event) => event.kind === "happy" && depth.has(event.toldBy))) {
+    for (const event of events.filter((event) => event.kind === "progress" && depth.has(event.toldBy))) {
       for (const hearer of event.heardBy.filter((service) => !depth.has(service))) {
         depth.set(hearer, depth.get(event.toldBy) + 1);
         more = true;
@@ -96,7 +96,7 @@ function connect(nodes, events) {
   for (const event of events) {
     for (const hearer of event.heardBy.filter((service) => service !== event.toldBy)) {
       const [from, to] = [find(event.toldBy, false), find(hearer, true)];
-      const kind = event.kind === "happy" ? "happy" : "failing";
+      const kind = lookOf(event);
       const key = [from.service, to.service, kind].join();
       const edge = edges.get(key) ?? { from, to, kind, names: [] };
       edge.names.push(event.name);

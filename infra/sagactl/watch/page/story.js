@@ -1,6 +1,6 @@
 // One order's story: its sequence diagram, its timeline, what each service recorded, and what it waits for.
 
-import { ask, badge, byId, el, shownMs, svg } from "./dom.js";
+import { ask, badge, byId, el, lookOf, shownMs, svg } from "./dom.js";
 
 const ROW = 44;
 const PATIENCE_MS = 2500;   // an order put on the bus is not known at once
@@ -81,7 +81,7 @@ function drawSequence() {
 }
 
 function drawEvent(event, row, top, x, width) {
-  const kind = event.kind === "happy" ? "happy" : "failing";
+  const kind = lookOf(event);
   const line = top + 28;
   const from = x.get(event.toldBy);
   const hearers = event.heardBy.filter((service) => service !== event.toldBy).map((service) => x.get(service));
@@ -126,7 +126,7 @@ function showTimeline() {
 function timelineRow(event, isOpen) {
   const after = event.cause && event.sinceCauseMs != null ? `${shownMs(event.sinceCauseMs)} after ${event.cause}` : "";
   const hearers = event.heardBy.join(", ") || "none";
-  const kind = event.kind === "happy" ? "happy" : "failing";
+  const kind = lookOf(event);
   const summary = el(
     "summary",
     {},
