@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import sys
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sagactl.paths import PROJECT
 from sagactl.template import TEMPLATE, resources
 
-__all__ = ["PROJECT", "TEMPLATE", "environment", "load", "resources", "tables"]
+__all__ = ["PROJECT", "TEMPLATE", "environment", "free_port", "load", "resources", "tables"]
 
 # Whoever tests a function reaches no AWS account with it.
 os.environ |= {
@@ -20,11 +21,19 @@ os.environ |= {
 }
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def environment(handler: str) -> dict[str, str]:
     """A function's variables: a parameter has its default, and a resource is named by its logical id."""
     own = next(f for f in resources("AWS::Serverless::Function").values() if f["Handler"] == handler)
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    return {name: _value(value) for name, value in (shared | own["Environment"]["Variables"]).items()}
+    variables = shared | own["Environment"]["Variables"]
+    return {name: _value(value) for name, value in variables.items() if value != {"Ref": "AWS::NoValue"}}
 
 
 def _value(value: Any) -> str:

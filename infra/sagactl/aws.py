@@ -33,6 +33,11 @@ class Target:
     def is_local(self) -> bool:
         return self.endpoint_url is not None
 
+    @property
+    def port(self) -> int:
+        """LocalStack's."""
+        return urlsplit(self.endpoint_url or "").port or localstack.DEFAULT_PORT
+
     def client(self, service: str) -> Any:
         """The boto3 client, the same one each time."""
         return _client(self, service)

@@ -14,7 +14,6 @@ from sagactl.aws import Target, stack_outputs
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT, SAM_VENV, VENV
 
-_LOCAL_BUCKET = "saga-build"
 Step = Callable[[str], AbstractContextManager[None]]
 
 
@@ -51,20 +50,26 @@ def _overrides(environment: str, where: Target, given: Mapping[str, str]) -> dic
         overrides |= dict(pair.split("=", 1) for pair in shlex.split(text))
     if where.is_local:
         # The functions run on this machine, so their compiled dependencies must be for it.
-        overrides["Architecture"] = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+        overrides["Architecture"] = architecture()
     return overrides | dict(given)
+
+
+def architecture() -> str:
+    """This machine's, in Lambda's words."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def _prepare_local(where: Target) -> list[str]:
     """Do what LocalStack would otherwise do during the deployment; give sam's options for its bucket."""
-    # sam's own bucket comes from a stack of its own, for which it waits 15 s.
-    where.client("s3").create_bucket(Bucket=_LOCAL_BUCKET)
+    # sam's own bucket comes from a stack of its own, for which it waits 15 s. No two accounts may name theirs the same.
+    bucket = f"saga-build-{where.client('sts').get_caller_identity()['Account']}"
+    where.client("s3").create_bucket(Bucket=bucket)
     # LocalStack loads a service when it is first asked, and DynamoDB takes seconds: not while nobody waits.
     where.client("cloudformation").list_stacks()
     where.client("dynamodb").list_tables()
     where.client("apigateway").get_rest_apis()
     where.client("lambda").list_functions()
-    return ["--no-resolve-s3", "--s3-bucket", _LOCAL_BUCKET]
+    return ["--no-resolve-s3", "--s3-bucket", bucket]
 
 
 def _sam(where: Target, arguments: list[str], *, verbose: bool) -> None:

@@ -7,11 +7,19 @@ import typer
 from sagactl import localstack
 from sagactl.aws import api_url, target
 from sagactl.deploy import deploy as deploy_stack
+from sagactl.errors import SagaError
 from sagactl.options import Aws, Json, Port
 from sagactl.terminal import result, step
 
-LocalPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="LocalStack's port on this machine.")]
 StartedPort = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Only the LocalStack at this port.")]
+AlsoAt = Annotated[
+    str | None,
+    typer.Option(
+        "--also-at",
+        metavar="ADDRESS",
+        help="Listen at this IPv4 address of the machine as well as at 127.0.0.1; at Docker's, for containers.",
+    ),
+]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
@@ -29,17 +37,21 @@ def add_to(app: typer.Typer) -> None:
     app.command()(down)
 
 
-def up(port: LocalPort = localstack.DEFAULT_PORT, as_json: Json = False) -> None:
+def up(port: Port = None, also_at: AlsoAt = None, as_json: Json = False) -> None:
     """Start LocalStack, an AWS on this machine, in the background and without Docker.
 
     If a LocalStack answers at the port already, started by this command or with Docker, that one is used.
     """
+    port = target(port=port).port
     instance = localstack.status(port)
+    if instance and also_at and localstack.status(port, also_at) is None:
+        message = f"LocalStack answers at {instance.endpoint} already, and not at {also_at}"
+        raise SagaError(message, "Stop it first: saga down")
     if instance:
         sentence = f"LocalStack {instance.version} already answers at {instance.endpoint}; nothing to start."
     else:
         with step("Starting LocalStack"):
-            instance = localstack.start(port)
+            instance = localstack.start(port, also_at)
         sentence = f"LocalStack {instance.version} is ready at {instance.endpoint}. Next: saga deploy"
     fields = {"endpoint": instance.endpoint, "version": instance.version, "pid": instance.pid}
     result(fields, sentence, as_json=as_json)

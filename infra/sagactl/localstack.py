@@ -4,6 +4,7 @@ All that it writes is in .saga/localstack/PORT/, where state.json names the proc
 memory, so stopping is killing, and nothing can be left half done.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -47,23 +48,25 @@ class LocalStack:
         return f"http://{HOST}:{self.port}"
 
 
-def status(port: int = DEFAULT_PORT) -> LocalStack | None:
+def status(port: int = DEFAULT_PORT, host: str = HOST) -> LocalStack | None:
     """The LocalStack that answers at the port, ours or not."""
-    version = _version(port)
+    version = _version(host, port)
     if version is None:
         return None
     pid = _read_pid(port)
     return LocalStack(port, version, pid, _folder(port) / "localstack.log" if pid else None)
 
 
-def start(port: int = DEFAULT_PORT) -> LocalStack:
+def start(port: int = DEFAULT_PORT, also_at: str | None = None) -> LocalStack:
     """Start LocalStack and wait until it is ready, or give the one that already answers there.
 
+    It listens on 127.0.0.1, and also at another IPv4 address of this machine, if one is given.
     Raises SagaError, and leaves nothing running, if it can't be started; so does an interrupt.
     """
     if running := status(port):
         return running
-    _check(port)
+    hosts = [HOST, also_at] if also_at else [HOST]
+    _check(hosts, port)
     library = dynamodb.install()
     stop(port)  # what a crash may have left
     folder = _folder(port)
@@ -77,7 +80,7 @@ def start(port: int = DEFAULT_PORT) -> LocalStack:
             process = subprocess.Popen(
                 [LOCALSTACK / "venv/bin/python", "-m", "localstack.runtime.main"],
                 cwd=folder,
-                env=_environment(port),
+                env=_environment(hosts, port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -157,30 +160,34 @@ def _marked(mark: str) -> list[int]:
     return pids
 
 
-def _version(port: int) -> str | None:
+def _version(host: str, port: int) -> str | None:
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/_localstack/health", timeout=2) as response:
+        with urllib.request.urlopen(f"http://{host}:{port}/_localstack/health", timeout=2) as response:
             return str(json.load(response)["version"])
     except (OSError, ValueError, KeyError, TypeError, HTTPException):
         return None
 
 
-def _check(port: int) -> None:
+def _check(hosts: list[str], port: int) -> None:
     if sys.platform != "linux":
         message = "LocalStack runs functions as processes on Linux (or WSL) only"
         raise SagaError(message, f"Start localstack/localstack:4.14.0 with Docker on port {port} instead")
     if not (LOCALSTACK / "installed").exists():
         raise SagaError("LocalStack is not installed", "Run: make setup")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            message = f"Port {port} is taken by something that is not LocalStack"
-            raise SagaError(message, "Choose another: saga up --port N") from None
+    for host in hosts:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    message = f"{host} is no IPv4 address of this machine"
+                    raise SagaError(message, "See which it has: ip -4 address") from None
+                message = f"Port {port} is taken by something that is not LocalStack"
+                raise SagaError(message, "Choose another: saga up --port N") from None
 
 
-def _environment(port: int) -> dict[str, str]:
+def _environment(hosts: list[str], port: int) -> dict[str, str]:
     folder = _folder(port)
     # The caller's AWS and Python settings are not LocalStack's.
     inherited = {
@@ -193,8 +200,8 @@ def _environment(port: int) -> dict[str, str]:
         "DNS_ADDRESS": "0",
         "DYNAMODB_IN_MEMORY": "1",
         "FILESYSTEM_ROOT": str(folder / "root"),
-        # As an IPv4-mapped IPv6 address, because given an IPv4 address LocalStack listens on all of them.
-        "GATEWAY_LISTEN": f"[::ffff:{HOST}]:{port}",
+        # As IPv4-mapped IPv6 addresses, because given an IPv4 address LocalStack listens on all of them.
+        "GATEWAY_LISTEN": ",".join(f"[::ffff:{host}]:{port}" for host in hosts),
         "LAMBDA_IGNORE_ARCHITECTURE": "1",
         "LAMBDA_PROCESS_MARK": str(folder),
         "LAMBDA_PROCESS_PYTHON": str(LAMBDA_VENV / "bin/python"),

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -44,7 +43,7 @@ class Saga:
 
     def run(self, *arguments: str) -> Result:
         """Runs a `saga` command on this stack."""
-        return CliRunner().invoke(app, [*arguments, "--port", str(urlsplit(self.stack.where.endpoint_url).port)])
+        return CliRunner().invoke(app, [*arguments, "--port", str(self.stack.where.port)])
 
     def close(self, order_id: str) -> dict[str, Any]:
         order = shop.wait_until_closed(self.stack, order_id, TIMEOUT_SECONDS)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from deployment import resources
 from localstack.driver import PRODUCT, Saga, eventually
 from typer.testing import CliRunner, Result
 
@@ -120,6 +121,29 @@ def test_url_is_all_that_a_shell_reads_from_stdout(port: str, stack: Stack) -> N
     ran = subprocess.run([saga_command, "url", "--port", port], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == (f"{stack.api_url}\n", "")
     assert httpx.get(f"{ran.stdout.strip()}/orders/none").json()["problems"] == ["orderId: no such order"]
+
+
+def test_what_sam_local_must_know_is_what_lambda_knows(command: Command, port: str, stack: Stack) -> None:
+    functions = resources("AWS::Serverless::Function")
+    settings = answer(command("env"))
+    assert settings.keys() == functions.keys()
+    for name, variables in settings.items():
+        table = functions[name]["Environment"]["Variables"]["TABLE_NAME"]["Ref"]
+        assert variables["TABLE_NAME"] == stack.outputs[table]
+        assert variables["AWS_ENDPOINT_URL"] == f"http://host.docker.internal:{port}"
+
+
+def test_a_localstack_that_runs_is_not_moved(command: Command) -> None:
+    refused = command("up", "--also-at", "127.0.0.2")
+    assert refused.exit_code == 1
+    assert "and not at 127.0.0.2. Stop it first: saga down." in refused.stderr
+
+
+def test_the_stack_is_deployed_from_any_folder(tmp_path: Path, port: str, stack: Stack) -> None:
+    saga_command = Path(sys.executable).with_name("saga")
+    command = [str(saga_command), "deploy", "--port", port, "--json"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout)["outputs"] == stack.outputs
 
 
 REFUSED = {

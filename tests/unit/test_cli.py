@@ -248,6 +248,19 @@ def test_up_at_a_port_that_is_taken(request: pytest.FixtureRequest, holder: str,
     assert up_fails(port) == message
 
 
+@pytest.mark.usefixtures("installed", "bound")
+def test_up_starts_where_others_look(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    assert f"Port {port} is taken" in error(run("up"))
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("address", ["198.51.100.7", "nowhere", "256.1.1.1"])
+def test_up_at_an_address_of_another_machine(free_port: str, address: str) -> None:
+    message = f"{address} is no IPv4 address of this machine. See which it has: ip -4 address."
+    assert error(run("up", "--port", free_port, "--also-at", address)) == message
+
+
 def test_up_without_setup(free_port: str, installed: Path) -> None:
     (installed / "installed").unlink()
     assert up_fails(free_port) == "LocalStack is not installed. Run: make setup."
