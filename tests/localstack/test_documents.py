@@ -1,0 +1,20 @@
+"""Every command of the documentation, page by page in its order, as its reader runs it."""
+
+from pathlib import Path
+
+import pytest
+from documents import PAGES, commands, follow, script
+
+from sagactl.stack import Stack
+
+SETTINGS = {
+    "AWS_ACCESS_KEY_ID": "200000000002",  # an account of their own on the LocalStack of the other tests
+    "MAKEFLAGS": "n",  # make's targets would run these tests again: it only says what it would do
+}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_every_command_works(page: Path, stack: Stack) -> None:
+    done = follow(script(commands(page)), stack.where.port, SETTINGS)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-3000:]

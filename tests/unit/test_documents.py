@@ -1,0 +1,75 @@
+"""The documentation leads nowhere that is not there, and names no command that does not exist."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import typer
+import yaml  # type: ignore[import-untyped]
+from deployment import PROJECT
+from documents import PAGES, README, prose
+
+from sagactl.cli import app
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+of_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) < 120
+
+
+@of_each_page
+def test_no_link_is_dead(page: Path) -> None:
+    links = [link for link in _LINK.findall(prose(page)) if not re.match("https?:", link)]
+    assert [link for link in links if not leads_somewhere(page, link)] == []
+
+
+@of_each_page
+def test_every_command_named_in_the_text_exists(page: Path) -> None:
+    for code in _CODE.findall(prose(page)):
+        match shlex.split(code):
+            case ["saga" | ".venv/bin/saga", *arguments]:
+                assert exists(typer.main.get_command(app), arguments), code
+            case ["make", *arguments]:
+                assert all(is_a_target(argument) for argument in arguments if "=" not in argument), code
+
+
+def test_docker_has_the_release_that_the_process_is() -> None:
+    compose = yaml.safe_load((PROJECT / "infra/compose.yaml").read_text())
+    pinned = re.search(r"^localstack-core.*==(.*)$", (PROJECT / "requirements/localstack.in").read_text(), re.MULTILINE)
+    assert pinned
+    assert compose["services"]["localstack"]["image"] == f"localstack/localstack:${{LOCALSTACK_VERSION:-{pinned[1]}}}"
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = unquote(link).partition("#")
+    target = (page.parent / path).resolve() if path else page
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
+    return {heading.strip().replace(" ", "-") for heading in headings}
+
+
+def exists(command: Any, arguments: list[str]) -> bool:
+    """Whether there is such a command with such options; values may be placeholders."""
+    while arguments and not arguments[0].startswith("-") and hasattr(command, "commands"):
+        name, *arguments = arguments
+        if name not in command.commands:
+            return False
+        command = command.commands[name]
+    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return {argument for argument in arguments if argument.startswith("-")} <= options
+
+
+def is_a_target(name: str) -> bool:
+    makefile = (PROJECT / "Makefile").read_text()
+    return re.search(rf"^([\w./ -]+ )?{re.escape(name)}( [\w./ -]+)?:", makefile, re.MULTILINE) is not None
