@@ -1,0 +1,41 @@
+"""docs/aws.md, from deploying to deleting, with LocalStack in AWS's place."""
+
+import re
+import textwrap
+
+from cfnlint.api import lint  # type: ignore[import-untyped]
+from deployment import PROJECT, free_port
+from documents import blocks, commands, follow, script
+
+from sagactl import aws, localstack
+from sagactl.deploy import architecture
+
+PAGE = PROJECT / "docs/aws.md"
+
+
+def test_every_command_works() -> None:
+    page = [block._replace(text=re.sub(r" --aws\b(?!-)", "", block.text)) for block in commands(PAGE, "aws")]
+    until_alarms = next(number for number, block in enumerate(page) if "describe-alarms" in block.text)
+    # LocalStack's functions are processes of this machine.
+    here = f"--config-env aws --parameter-overrides Architecture={architecture()} ArchiveDays=30"
+    with localstack.running(free_port()) as endpoint:
+        where = aws.Target(endpoint)
+        does(script(page[:until_alarms]).replace("--config-env aws", here), where.port)
+        # LocalStack's CloudFormation makes no archive; and what is in one, it fails to replay, so this one is empty.
+        events = where.client("events")
+        events.create_archive(ArchiveName="saga", EventSourceArn=events.describe_event_bus(Name="saga")["Arn"])
+        does(script(page[until_alarms:]), where.port)
+
+
+def does(text: str, port: int) -> None:
+    done = follow(text, port)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_gradual_deployment_is_no_mistake() -> None:
+    (block,) = [block for block in blocks(PAGE) if block.language == "yaml"]
+    template = (PROJECT / "template.yaml").read_text()
+    gradual = template.replace("  Function:\n", "  Function:\n" + textwrap.indent(block.text, "    "), 1)
+    assert gradual != template
+    assert lint(gradual) == []
