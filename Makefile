@@ -4,6 +4,8 @@
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
 # make fuzz      20,000 inputs made from the schemas, valid and not, through both doors
+# make samlocal  every function in sam local's containers, where a Docker engine answers
+# make walkthroughs  docs/aws.md and docs/tutorial.md, step by step
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew, and the README's diagram
 # make baseline  accepts the events as they are: what comes later is held to be compatible with them
@@ -65,11 +67,15 @@ demo: setup
 	@.venv/bin/saga demo
 
 .PHONY: test
-test: setup
+test: setup .saga/aws/installed
 	@.venv/bin/pytest
 
 .PHONY: test-all
-test-all: test demo explore chaos
+test-all: test demo explore chaos samlocal walkthroughs
+
+.PHONY: samlocal walkthroughs
+samlocal walkthroughs: setup .saga/aws/installed
+	@.venv/bin/pytest tests/$@
 
 .PHONY: explore mutants
 explore: setup
