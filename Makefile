@@ -7,7 +7,7 @@
 # make samlocal  every function in sam local's containers, where a Docker engine answers
 # make walkthroughs  docs/aws.md and docs/tutorial.md, step by step
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
-# make catalogue writes events/ anew, and the README's diagram
+# make catalogue writes events/ anew
 # make baseline  accepts the events as they are: what comes later is held to be compatible with them
 # make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
 SHELL := bash

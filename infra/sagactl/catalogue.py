@@ -1,4 +1,4 @@
-"""Everything in events/ that is generated, and the README's diagram. `make catalogue` writes it."""
+"""Everything in events/ that is generated. `make catalogue` writes it."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from sagactl.paths import PROJECT
 from sagactl.schemas import schema
 
 BY_HAND = {"events/README.md", "events/released.json"}
-_DIAGRAM = ("<!-- diagram: make catalogue -->\n", "<!-- /diagram -->\n")
 
 
 def files() -> dict[str, str]:
@@ -22,7 +21,6 @@ def files() -> dict[str, str]:
         found[f"events/entries/{name}.json"] = _json(samples.sample_entries(name))
         found[f"events/schemas/{name}.json"] = _json(schema(event))
     found["events/choreography.svg"] = graph.svg() + "\n"
-    found["README.md"] = _with_diagram((PROJECT / "README.md").read_text())
     return found
 
 
@@ -48,12 +46,6 @@ def _left_over() -> list[str]:
 
 def _says(path: Path, content: str) -> bool:
     return path.exists() and path.read_text() == content
-
-
-def _with_diagram(text: str) -> str:
-    before, found, rest = text.partition(_DIAGRAM[0])
-    _, end, after = rest.partition(_DIAGRAM[1])
-    return f"{before}{found}```mermaid\n{graph.mermaid()}\n```\n{end}{after}" if end else text
 
 
 def _json(content: Any) -> str:

@@ -23,8 +23,7 @@ class Copy:
         self.folder = folder
         for name in ("functions", "infra", "events"):
             shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        for name in ("template.yaml", "README.md"):
-            shutil.copy(PROJECT / name, folder / name)
+        shutil.copy(PROJECT / "template.yaml", folder / "template.yaml")
 
     def replace(self, path: str, old: str, new: str, count: int = 1) -> None:
         text = (self.folder / path).read_text()

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 import typer
-import yaml  # type: ignore[import-untyped]
+import yaml
 from deployment import PROJECT
 from documents import PAGES, README, prose
 

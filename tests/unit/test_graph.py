@@ -72,7 +72,7 @@ def test_no_two_boxes_of_the_svg_overlap() -> None:
 
 
 def test_the_readme_shows_the_diagram() -> None:
-    assert f"```mermaid\n{printed('mermaid')}```\n" in (PROJECT / "README.md").read_text()
+    assert "](events/choreography.svg)" in (PROJECT / "README.md").read_text()
 
 
 def test_a_mermaid_line_for_each_edge() -> None:
