@@ -11,14 +11,20 @@ from documents import blocks, follow, script
 PAGE = PROJECT / "docs/tutorial.md"
 
 
+def git(folder: Path, *arguments: str) -> str:
+    command = ["/usr/bin/env", "git", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
+    """What a newcomer has cloned: a repository, with what is not committed yet as well."""
     folder = tmp_path / "a copy"
-    command = ["/usr/bin/env", "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
+    for name in git(PROJECT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")[:-1]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / name, folder / name)
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
     return folder
 
 
