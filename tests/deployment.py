@@ -12,7 +12,9 @@ from sagactl.template import TEMPLATE, resources
 
 __all__ = ["PROJECT", "TEMPLATE", "environment", "free_port", "load", "resources", "tables"]
 
-# Whoever tests a function reaches no AWS account with it.
+# Whoever tests a function reaches no AWS account with it, and no LocalStack that the README had them name.
+for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+    del os.environ[name]
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
