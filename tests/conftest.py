@@ -5,10 +5,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-import deployment  # noqa: F401  # for its environment
 import pytest
+from deployment import free_port
 from given import Counted, Logged
-from localstack.driver import Saga, free_port
+from localstack.driver import Saga
 
 from sagactl import aws, localstack, shop
 from sagactl.deploy import deploy

@@ -1,6 +1,6 @@
 """LocalStack goes away and comes back while somebody watches."""
 
-from localstack.driver import free_port
+from deployment import free_port
 from playwright.sync_api import Browser, expect
 
 from sagactl import aws, localstack, shop, stack, watching

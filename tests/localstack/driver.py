@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.events import Amount, Event, OrderCreated, Timestamp
-from sagactl import aws, books, dead_letters, journal, localstack, shop
+from sagactl import aws, books, dead_letters, journal, shop
 from sagactl.cli import app
 from sagactl.dead_letters import DeadLetter
 from sagactl.stack import Stack
@@ -107,13 +106,6 @@ class Saga:
         key = {"orderId": {"S": order_id}}
         table = self.stack.table(service)
         return self.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((localstack.HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually[T](look: Callable[[], T | None], what: str) -> T:
