@@ -1,12 +1,10 @@
-"""The deployment as template.yaml states it: what tests need to know of it is read there, never retyped."""
+"""What tests need to know of the deployment is read in template.yaml, never retyped."""
 
-import importlib
 import os
 import socket
-import sys
-from types import ModuleType
-from typing import Any
 
+from sagactl.loading import environment as environment_of
+from sagactl.loading import load, tables
 from sagactl.paths import PROJECT
 from sagactl.template import TEMPLATE, resources
 
@@ -31,32 +29,4 @@ def free_port() -> int:
 
 
 def environment(handler: str) -> dict[str, str]:
-    """A function's variables: a parameter has its default, and a resource is named by its logical id."""
-    own = next(f for f in resources("AWS::Serverless::Function").values() if f["Handler"] == handler)
-    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    variables = shared | own["Environment"]["Variables"]
-    return {name: _value(value) for name, value in variables.items() if value != {"Ref": "AWS::NoValue"}}
-
-
-def _value(value: Any) -> str:
-    reference = value["Ref"] if isinstance(value, dict) else None
-    default = TEMPLATE["Parameters"].get(reference, {}).get("Default")
-    return str(value if reference is None else reference if default is None else default)
-
-
-def tables() -> list[dict[str, Any]]:
-    """CreateTable's arguments for every table."""
-    taken = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    return [
-        {"TableName": name} | {key: table[key] for key in taken if key in table}
-        for name, table in resources("AWS::DynamoDB::Table").items()
-    ]
-
-
-def load(module: str) -> ModuleType:
-    """Imports a function's module anew, as a cold start does, with its own environment."""
-    handlers = [function["Handler"] for function in resources("AWS::Serverless::Function").values()]
-    for handler in handlers:
-        sys.modules.pop(handler.removesuffix(".handler"), None)
-    os.environ.update(environment(f"{module}.handler"))
-    return importlib.import_module(module)
+    return environment_of(handler.removesuffix(".handler"))

@@ -2,7 +2,7 @@
 
 import typer
 
-from sagactl import demo, dlq, graph, infrastructure, logs, ordering, replay, sam_local, trace, watching
+from sagactl import bench, demo, dlq, graph, infrastructure, logs, ordering, replay, sam_local, trace, watching
 from sagactl.terminal import SagaGroup
 
 app = typer.Typer(
@@ -11,5 +11,5 @@ app = typer.Typer(
     add_completion=False,
     help="Run the order saga on this machine or on AWS, and look at what it does.",
 )
-for group in (demo, infrastructure, ordering, trace, logs, watching, dlq, replay, graph, sam_local):
+for group in (demo, infrastructure, ordering, trace, logs, watching, dlq, replay, graph, sam_local, bench):
     group.add_to(app)

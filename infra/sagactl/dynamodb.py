@@ -6,8 +6,13 @@ and this machine's Java will do, so its downloads are only the second choice.
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sagactl.errors import SagaError
@@ -17,6 +22,7 @@ from sagactl.paths import DYNAMODB, LOCALSTACK
 LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # as LocalStack lays out FILESYSTEM_ROOT
 _EMULATOR = LIBRARY / "dynamodb-local/2"
 _JAVA_HOME = LIBRARY / "java/21"  # the version LocalStack asks for; 17 runs it as well
+_START_TIMEOUT_SECONDS = 60
 _PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries DynamoDB Local 1.25.1 in emulator/
 _PACKAGE_SHA512 = (
     "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c52804398"
@@ -39,6 +45,35 @@ def install() -> Path:
             if not _install_from_localstack():
                 raise
     return LIBRARY
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Runs DynamoDB Local by itself, in memory, and gives its URL."""
+    install()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    java = [str(shutil.which("java")), "-XX:TieredStopAtLevel=1", f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib"]
+    command = [*java, "-jar", str(_EMULATOR / "DynamoDBLocal.jar"), "-inMemory", "-port", str(port)]
+    with tempfile.TemporaryDirectory() as scratch:  # it leaves a file where it runs
+        process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _await_port(process, port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SagaError("DynamoDB Local does not start", "See why: java -version")
 
 
 def _install_from_npm() -> None:

@@ -7,18 +7,18 @@ import boto3
 import pytest
 from botocore.config import Config
 from emulation import create_tables
-from implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked, StockLedger, running_dynamodb_local
+from implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked, StockLedger
 from moto import mock_aws
 
 from inventory.stock import DynamoStockLedger, MemoryStockLedger
 from saga.ledger import DynamoLedger, Ledger, MemoryLedger, State
-from sagactl.dynamodb import install
+from sagactl import dynamodb
 
 
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[Any]:
     """A client of AWS's own DynamoDB Local, which runs as long as the tests do."""
-    with running_dynamodb_local(install() / "dynamodb-local/2") as url:
+    with dynamodb.running() as url:
         client = boto3.client("dynamodb", endpoint_url=url, config=Config(max_pool_connections=THREADS))
         create_tables(client)
         yield client

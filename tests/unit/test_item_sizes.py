@@ -11,6 +11,7 @@ from order.reactions import OPEN_SHARDS
 from saga.events import Amount
 from saga.ledger import Entry, Heard
 from sagactl import choreography
+from sagactl.bench.meter import item_bytes
 
 LONGEST: dict[str, Any] = {
     "open_shard": OPEN_SHARDS - 1,
@@ -22,22 +23,6 @@ LONGEST: dict[str, Any] = {
     "paid": True,
     "reason": "\N{PILE OF POO}" * 100,
 }
-
-
-def size(value: dict[str, Any]) -> int:
-    """Bytes that DynamoDB counts for a value in its wire format, as its developer guide says."""
-    match value:
-        case {"S": text}:
-            return len(text.encode())
-        case {"N": number}:
-            return (len(number.strip("-0.").replace(".", "")) + 1) // 2 + 1
-        case {"BOOL": _} | {"NULL": _}:
-            return 1
-        case {"L": items}:
-            return 3 + sum(1 + size(item) for item in items)
-        case {"M": items}:
-            return 3 + sum(1 + len(name.encode()) + size(item) for name, item in items.items())
-    raise AssertionError(value)
 
 
 def largest(service: str) -> Entry[Any]:
@@ -60,4 +45,4 @@ def largest(service: str) -> Entry[Any]:
 @pytest.mark.parametrize("name", choreography.services())
 def test_an_item_is_under_1_kb(name: str) -> None:
     item = load(f"{name}.app").service.ledger.put(largest(name), None)["Item"]
-    assert size({"M": item}) < 1_024
+    assert item_bytes({"M": item}) < 1_024

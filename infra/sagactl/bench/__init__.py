@@ -1,0 +1,13 @@
+"""`saga bench`: what a saga costs and how fast it is, measured."""
+
+import typer
+
+from sagactl.bench import cost
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this package's commands."""
+    group = typer.Typer(no_args_is_help=True, help="Measure what a saga costs, and how fast it is.")
+    for module in (cost,):
+        module.add_to(group)
+    app.add_typer(group, name="bench")

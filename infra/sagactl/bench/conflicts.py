@@ -1,0 +1,73 @@
+"""What it costs to come too late: each conflict is made to happen once, and compared with a saga without it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from sagactl.bench.meter import Usage
+from sagactl.bench.paths import PATHS, walk
+from sagactl.bench.serial import Serial
+
+
+def conflicts(serial: Serial) -> dict[str, Usage]:
+    """What each kind uses beyond a saga that completes without it."""
+    path = PATHS["completed"]
+    usual = walk(serial, path, "no conflict").saga
+    found = {}
+    for name, happening in _KINDS.items():
+        with happening(serial):
+            found[name] = Usage(walk(serial, path, name).saga.counts)
+        found[name].counts.subtract(usual.counts)
+    return found
+
+
+@contextmanager
+def _both_at_shipping(serial: Serial) -> Iterator[None]:
+    """PaymentOK is heard once StockReserved is decided, and before that is recorded."""
+    shipping = serial.services["shipping"]
+    record, hear, kept = shipping.service.ledger.record, shipping.handler, []
+
+    def keep_the_first(envelope: Any, context: Any) -> None:
+        if not kept:
+            kept.append(envelope)
+            return
+        with patch.object(shipping.service.ledger, "record", record_after_the_first):
+            hear(envelope, context)
+
+    def record_after_the_first(*entries: Any) -> None:
+        shipping.service.ledger.record = record
+        hear(kept[0], None)
+        record(*entries)
+
+    with patch.object(shipping, "handler", keep_the_first):
+        yield
+
+
+@contextmanager
+def _both_at_the_stock(serial: Serial) -> Iterator[None]:
+    """DynamoDB cancels inventory's first transaction, as another one holds the product."""
+    hooks = serial.services["inventory"].ledger.client.meta.events
+    answers = [
+        (
+            SimpleNamespace(status_code=400),
+            {
+                "Error": {"Code": "TransactionCanceledException"},
+                "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+            },
+        )
+    ]
+
+    def cancel(**_: Any) -> Any:
+        return answers.pop() if answers else None
+
+    hooks.register("before-call.dynamodb.TransactWriteItems", cancel)
+    yield
+    hooks.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+_KINDS: dict[str, Callable[[Serial], Any]] = {
+    "PaymentOK and StockReserved meet at shipping": _both_at_shipping,
+    "two orders meet at the stock of a product": _both_at_the_stock,
+}

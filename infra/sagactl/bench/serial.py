@@ -1,0 +1,117 @@
+"""The whole saga in one process: the functions as they run in Lambda, on DynamoDB Local, one delivery after another.
+
+Serial delivery makes every count exact, and the same on every machine.
+"""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+from uuid import NAMESPACE_OID, uuid5
+
+import boto3
+
+from saga.observe import logger
+from sagactl import choreography, dynamodb, template
+from sagactl.aws import Target
+from sagactl.bench.meter import Meter, Usage
+from sagactl.stack import Stack
+
+_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+_QUEUE_REQUESTS = 3  # sent, received and deleted, one event at a time
+
+
+class Serial:
+    """Four services, the HTTP function, the watchdog and the journal, metered; a queue stands for the bus."""
+
+    def __init__(self, url: str) -> None:
+        boto3.setup_default_session()
+        self.meter = Meter()
+        self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]
+        where = Target(url)
+        for table in template.tables():
+            where.client("dynamodb").create_table(**table)
+        self.meter.calibrate(where.client("dynamodb"), "ShippingTable", {"orderId": {"S": "calibration"}})
+        outputs = {name: name for name in template.resources("AWS::DynamoDB::Table")}
+        self.stack = Stack(where, outputs)
+        self.services = {name: template.load(f"{name}.app") for name in choreography.services()}
+        self.hears = {name: {event.__name__ for event in choreography.hears_of(name)} for name in self.services}
+        self.http, self.watchdog = template.load("order.http"), template.load("order.watchdog")
+        self.journal = template.load("journal.app")
+        self.delivered = 0
+
+    def place(self, wanted: dict[str, Any], key: str) -> str:
+        """POST /orders."""
+        self.meter.usage.counts.update(api_requests=1, invocations=1)
+        answer = self.http.handler(post(wanted, key), None)
+        return str(json.loads(answer["body"])["orderId"])
+
+    def deliver(self, times: int = 1, lost: Collection[str] = (), journal: Usage | None = None) -> None:
+        """Until the bus is empty: each event, but those lost, so many times to each service that hears it."""
+        while self.meter.told:
+            told, self.meter.told = self.meter.told, []
+            for envelope in map(self._envelope, told):
+                for name in self._hearers(envelope, lost):
+                    for _ in range(times):
+                        self.meter.usage.counts["invocations"] += 1
+                        self.services[name].handler(envelope, None)
+                if journal is not None:
+                    self._write_down(envelope, journal)
+
+    def look_for_late_orders(self) -> None:
+        """One run of the watchdog."""
+        self.meter.usage.counts["invocations"] += 1
+        self.watchdog.handler({}, None)
+
+    def _hearers(self, envelope: dict[str, Any], lost: Collection[str]) -> list[str]:
+        name = envelope["detail-type"]
+        return [] if name in lost else [service for service, heard in self.hears.items() if name in heard]
+
+    def _envelope(self, entry: dict[str, Any]) -> dict[str, Any]:
+        self.delivered += 1
+        return {
+            "id": str(uuid5(NAMESPACE_OID, str(self.delivered))),
+            "source": entry["Source"],
+            "detail-type": entry["DetailType"],
+            "detail": json.loads(entry["Detail"]),
+        }
+
+    def _write_down(self, envelope: dict[str, Any], usage: Usage) -> None:
+        record = {
+            "messageId": envelope["id"],
+            "body": json.dumps(envelope),
+            "attributes": {"SentTimestamp": "1769860800000"},
+        }
+        with self.meter.into(usage):
+            usage.counts.update(events=1, invocations=1, queue_requests=_QUEUE_REQUESTS)
+            failed = self.journal.handler({"Records": [record]}, None)["batchItemFailures"]
+        assert not failed, failed
+
+
+@contextmanager
+def running() -> Iterator[Serial]:
+    """The saga on a DynamoDB Local of its own; what its functions print is not shown."""
+    sink = io.StringIO()
+    with dynamodb.running() as url, patch.dict(os.environ), contextlib.redirect_stdout(sink):
+        os.environ |= _ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}
+        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]
+        try:
+            yield Serial(url)
+        finally:
+            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+            boto3.DEFAULT_SESSION = None
+
+
+def post(wanted: dict[str, Any], key: str) -> dict[str, Any]:
+    """POST /orders as the API hands it over; the same key makes the same order."""
+    return {
+        "httpMethod": "POST",
+        "path": "/orders",
+        "headers": {"Content-Type": "application/json", "Idempotency-Key": key},
+        "body": json.dumps(wanted),
+        "requestContext": {"accountId": "123456789012", "identity": {}},
+    }
