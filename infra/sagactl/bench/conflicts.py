@@ -27,7 +27,8 @@ def conflicts(serial: Serial) -> dict[str, Usage]:
 def _both_at_shipping(serial: Serial) -> Iterator[None]:
     """PaymentOK is heard once StockReserved is decided, and before that is recorded."""
     shipping = serial.services["shipping"]
-    record, hear, kept = shipping.service.ledger.record, shipping.handler, []
+    record, hear = shipping.service.ledger.record, shipping.handler
+    kept: list[Any] = []
 
     def keep_the_first(envelope: Any, context: Any) -> None:
         if not kept:

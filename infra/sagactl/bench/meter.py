@@ -31,7 +31,7 @@ class Usage:
 
     @property
     def dollars_per_million(self) -> float:
-        prices = PRICES["dollars_per_million"]
+        prices: dict[str, float] = PRICES["dollars_per_million"]
         return round(sum(number * prices.get(name, 0) for name, number in self.counts.items()), 3)
 
     def fields(self) -> dict[str, float]:
@@ -65,7 +65,7 @@ class Meter:
             self.usage = before
 
     def calibrate(self, client: Any, table: str, item: dict[str, Any]) -> None:
-        """Learns what DynamoDB Local says of one small write in a transaction, which differs from version to version."""
+        """Learns what DynamoDB Local says of a small write in a transaction: that differs from version to version."""
         put = {"Put": {"TableName": table, "Item": item}}
         answer = client.transact_write_items(TransactItems=[put], ReturnConsumedCapacity="TOTAL")
         self._transactions_say = answer["ConsumedCapacity"][0]["CapacityUnits"] / _TRANSACTED_UNITS

@@ -88,8 +88,8 @@ class Serial:
         }
         with self.meter.into(usage):
             usage.counts.update(events=1, invocations=1, queue_requests=_QUEUE_REQUESTS)
-            failed = self.journal.handler({"Records": [record]}, None)["batchItemFailures"]
-        assert not failed, failed
+            if failed := self.journal.handler({"Records": [record]}, None)["batchItemFailures"]:
+                raise AssertionError(f"not journaled: {failed}")
 
 
 @contextmanager
