@@ -43,7 +43,8 @@ class EventBridgeBus:
         for batch in itertools.batched(facts, ENTRIES_MAX, strict=False):
             entries = [self._entry(fact) for fact in batch]
             for attempt in range(ATTEMPTS):
-                self._pause(random.uniform(0, 0.1) * attempt)
+                if attempt:
+                    self._pause(random.uniform(0, 0.1) * attempt)
                 results = self._client.put_events(Entries=entries)["Entries"]
                 failed = [(e, r) for e, r in zip(entries, results, strict=True) if "ErrorCode" in r]
                 entries = [entry for entry, _ in failed]

@@ -3,6 +3,7 @@
 An event is a fact in the past tense. Its class name is its `detail-type`; its fields are the `detail`, in camelCase.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
@@ -57,12 +58,10 @@ class Timestamp(str):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        try:
-            moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is caught below
+        with suppress(TypeError, ValueError, OverflowError):
+            moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is one of them
             if moment.tzinfo:
                 return cls.of(moment)
-        except (TypeError, ValueError, OverflowError):
-            pass
         raise ValueError("expected an ISO 8601 time with its offset, as 2026-01-31T12:00:00.000Z")
 
     @classmethod
@@ -173,6 +172,8 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     """Reads parsed JSON; unknown fields pass. Raises Refused with every problem named, not just the first."""
     if not isinstance(raw, dict):
         raise Refused([f"expected an object, got {type(raw).__name__}"])
+    with suppress(ValueError, RecursionError):  # at once, as nearly all is well; what is not is read field by field
+        return from_builtins(raw, into)  # type: ignore[no-any-return]
     tag = into.__struct_config__.tag
     problems = [f"eventType: expected {tag!r}"] if tag not in (None, raw.get("eventType")) else []
     values = {}

@@ -77,8 +77,7 @@ class DynamoLedger[S: State]:
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
         item = get(self.client, self.table, orderId=str(order_id))
-        entry: Entry[S] | None = from_builtins(item | {"state": item}, self.entry_type) if item else None
-        return entry
+        return from_builtins(item | {"state": item}, self.entry_type) if item else None
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
         with racing():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from saga.bus import Bus
 from saga.events import EVENTS, HOPS_MAX, Event, Metadata, Refused, Timestamp, parse, to_json
@@ -106,9 +106,8 @@ def fact(entry: Entry[Any], name: str, metadata: Metadata) -> Event:
 
     OrderCreated, which no reaction tells, was decided when the entry was opened.
     """
-    at = entry.told.get(name, entry.opened_at)
-    given: dict[str, Any] = {"order_id": entry.order_id, "timestamp": at, "metadata": metadata}
-    own = {f.name: getattr(entry.state, f.name) for f in fields(EVENTS[name]) if f.name not in given}
+    given: Any = {"order_id": entry.order_id, "timestamp": entry.told.get(name, entry.opened_at), "metadata": metadata}
+    own = {field: getattr(entry.state, field) for field in EVENTS[name].__struct_fields__ if field not in given}
     return EVENTS[name](**given, **own)
 
 

@@ -1,0 +1,99 @@
+"""`saga bench init`: what a function needs to start, and what the kernel adds to the SDK's calls."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from sagactl import template
+from sagactl.bench.kernel import Timed, time_kernel
+from sagactl.deploy import BUILD, build, compile_bytecode, forget_bytecode
+from sagactl.options import Json
+from sagactl.paths import LAMBDA_VENV
+from sagactl.terminal import err, progress, result, table
+
+_SETTINGS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+_MAKE_CLIENTS = "import boto3\nfor name in {names}: boto3.client(name)"
+_NAME_CLIENTS = "import boto3\nmake = boto3.client\nboto3.client = lambda name: print(name) or make(name)\n{own}"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+
+
+def init(
+    pairs: Annotated[int, typer.Option(min=1, max=1000, help="Measurements of each kind.")] = 15,
+    source: Annotated[bool, typer.Option("--source", help="Without bytecode, as sam alone packs functions.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure cold starts beside bare boto3, and the kernel beside bare SDK calls.
+
+    A cold start is a fresh process that imports a function; beside it, one that imports boto3 and makes the same
+    clients. Both are in seconds of user CPU, alternating; the ratio is the median of the pairs'.
+    """
+    with err.status("Building the functions (sam build)"):
+        build()
+        (forget_bytecode if source else compile_bytecode)()
+    functions = template.functions()
+    started = {name: _start(*functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
+    with err.status("The kernel"):
+        kernel = time_kernel(pairs)
+    zip_bytes = _zip_bytes(next(iter(functions.values()))[0])
+    fields = {
+        "functions": {name: timed.fields() for name, timed in started.items()},
+        "kernel": {name: timed.fields() for name, timed in kernel.items()},
+        "zipBytes": zip_bytes,
+    }
+    size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {'without' if source else 'with'} bytecode."
+    cold = _table("cold start, ms of user CPU", "boto3 alone", started, 1000)
+    shown = Group(cold, "", _table("a reaction, µs of CPU", "its calls alone", kernel, 1_000_000), "", size)
+    result(fields, shown, as_json=as_json)
+
+
+def _start(logical_id: str, handler: str, pairs: int) -> Timed:
+    module = handler.removesuffix(".handler")
+    folder, environment = BUILD / logical_id, _SETTINGS | template.environment(handler)
+    own = f"import {module}"
+    names = _run(_NAME_CLIENTS.format(own=own), folder, environment)[1].split()
+    bare = _MAKE_CLIENTS.format(names=names)
+    _run(bare, folder, environment)  # warms the disk's cache, as the one above does
+    measured = [(_run(own, folder, environment)[0], _run(bare, folder, environment)[0]) for _ in range(pairs)]
+    return Timed.of(measured)
+
+
+def _run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, str]:
+    """User CPU seconds of a fresh process, and what it printed. Like in Lambda, it can't write next to the code."""
+    process = subprocess.Popen(
+        [LAMBDA_VENV / "bin/python", "-c", code],
+        cwd=folder,
+        env=environment | {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process.stdout:  # type: ignore[union-attr]
+        printed = process.stdout.read()  # type: ignore[union-attr]
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise AssertionError(f"{code!r} ends with {process.returncode}")
+    return usage.ru_utime, printed
+
+
+def _zip_bytes(logical_id: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(shutil.make_archive(f"{folder}/function", "zip", BUILD / logical_id)).stat().st_size
+
+
+def _table(title: str, beside: str, rows: dict[str, Timed], scale: int) -> Table:
+    shown = table(title, "ours", beside, "ratio")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, timed in rows.items():
+        shown.add_row(name, f"{timed.own * scale:.0f}", f"{timed.bare * scale:.0f}", f"{timed.ratio:.2f}")
+    return shown

@@ -1,0 +1,113 @@
+"""How long orders take to close, so many at a time."""
+
+import itertools
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sagactl.errors import SagaError
+
+CLOSE_TIMEOUT_SECONDS = 120
+_LOOK_SECONDS = 0.02
+_KEYS_MAX = 100  # of one BatchGetItem
+
+type Place = Callable[[int], str]
+type Closed = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """`latencies` are seconds from placing an order to seeing it closed, `outcomes` the statuses by order."""
+
+    latencies: list[float]
+    outcomes: dict[str, str]
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return len(self.latencies) / self.seconds
+
+    @property
+    def statuses(self) -> Counter[str]:
+        return Counter(self.outcomes.values())
+
+    def percentile(self, percent: int) -> float:
+        if len(self.latencies) == 1:
+            return self.latencies[0]
+        return statistics.quantiles(self.latencies, n=100, method="inclusive")[percent - 1]
+
+
+def run(
+    place: Place,
+    closed: Closed,
+    orders: int,
+    in_flight: int,
+    rate: float | None = None,
+    shown: Callable[[Iterable[Any]], Iterable[Any]] = lambda done: done,
+) -> Run:
+    """Places orders, at most `rate` a second, and waits for each; `closed` waits for one, and gives its status."""
+    started = time.monotonic()
+
+    def one(number: int) -> tuple[float, str, str]:
+        if rate:
+            time.sleep(max(0, started + number / rate - time.monotonic()))
+        placed_at = time.monotonic()
+        order_id = place(number)
+        status = closed(order_id)
+        return time.monotonic() - placed_at, order_id, status
+
+    with ThreadPoolExecutor(in_flight) as pool:
+        ended = [future.result() for future in shown(as_completed([pool.submit(one, n) for n in range(orders)]))]
+    seconds = time.monotonic() - started
+    return Run([latency for latency, *_ in ended], {order_id: status for _, order_id, status in ended}, seconds)
+
+
+class Watcher(threading.Thread):
+    """Looks at all orders that are waited for at once, so that many cost no more looks than one."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        super().__init__(daemon=True)
+        self.client, self.table = client, table
+        self.waited_for: dict[str, threading.Event] = {}
+        self.statuses: dict[str, str] = {}
+        self.is_over = False
+
+    def closed(self, order_id: str) -> str:
+        """Waits until the order is closed. Raises SagaError if it stays open."""
+        event = self.waited_for.setdefault(order_id, threading.Event())
+        if not event.wait(CLOSE_TIMEOUT_SECONDS):
+            message = f"{order_id} is still open after {CLOSE_TIMEOUT_SECONDS} s"
+            raise SagaError(message, "Look at it: saga orders --open")
+        return self.statuses[order_id]
+
+    def run(self) -> None:
+        while not self.is_over:
+            for order_ids in itertools.batched(list(self.waited_for), _KEYS_MAX, strict=False):
+                for order_id, status in self._closed(order_ids):
+                    self.statuses[order_id] = status
+                    self.waited_for.pop(order_id).set()
+            time.sleep(_LOOK_SECONDS)
+
+    def _closed(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
+        found = self.client.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
+        for item in found["Responses"].get(self.table, []):
+            if item["status"]["S"] in ("COMPLETED", "FAILED"):
+                yield item["orderId"]["S"], item["status"]["S"]
+
+
+@contextmanager
+def watching(client: Any, table: str) -> Iterator[Watcher]:
+    watcher = Watcher(client, table)
+    watcher.start()
+    try:
+        yield watcher
+    finally:
+        watcher.is_over = True
+        watcher.join()
