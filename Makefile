@@ -6,6 +6,7 @@
 # make fuzz      20,000 inputs made from the schemas, valid and not, through both doors
 # make samlocal  every function in sam local's containers, where a Docker engine answers
 # make walkthroughs  docs/aws.md and docs/tutorial.md, step by step
+# make bench     what a saga costs and how fast it is, beside Step Functions and the bare calls; draws docs/performance/
 # make setup     all that `saga` and the tests need; instant when no requirement has changed
 # make catalogue writes events/ anew
 # make baseline  accepts the events as they are: what comes later is held to be compatible with them
@@ -90,6 +91,15 @@ chaos: setup
 .PHONY: fuzz
 fuzz: setup
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
+
+.PHONY: bench
+bench: setup .saga/bench/installed
+	@.venv/bin/saga bench init
+	@for counted in cost scale; do \
+	  .venv/bin/saga bench $$counted; .venv/bin/saga bench $$counted --json > .saga/bench/$$counted.json; \
+	done
+	@PYTHONPATH=tests .venv/bin/python -m bench
+	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench docs/performance
 
 .PHONY: check
 check: setup .saga/checkov/installed

@@ -37,19 +37,19 @@ def deploy(
     if overrides := _overrides(environment, where, parameters):
         options += ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
     with step("Building the functions (sam build)"), ThreadPoolExecutor() as pool:
-        bucket_options = pool.submit(_prepare_local, where) if where.is_local else None
+        bucket_options = pool.submit(prepare_local, where) if where.is_local else None
         build(where, options, verbose=verbose)
         if not where.is_local:
             compile_bytecode()
     with step("Deploying the stack (sam deploy)"):
         options += bucket_options.result() if bucket_options else []
-        _sam(where, ["deploy", *options], verbose=verbose)
+        sam(where, ["deploy", *options], verbose=verbose)
     return stack_outputs(where)
 
 
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:
     """Build every function into a folder of its own, below BUILD."""
-    _sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
+    sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
 
 
 def compile_bytecode() -> None:
@@ -89,7 +89,7 @@ def architecture() -> str:
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
-def _prepare_local(where: Target) -> list[str]:
+def prepare_local(where: Target) -> list[str]:
     """Do what LocalStack would otherwise do during the deployment; give sam's options for its bucket."""
     # sam's own bucket comes from a stack of its own, for which it waits 15 s. No two accounts may name theirs the same.
     bucket = f"saga-build-{where.client('sts').get_caller_identity()['Account']}"
@@ -102,7 +102,8 @@ def _prepare_local(where: Target) -> list[str]:
     return ["--no-resolve-s3", "--s3-bucket", bucket]
 
 
-def _sam(where: Target, arguments: list[str], *, verbose: bool) -> None:
+def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
+    """Run the SAM CLI. Raises SagaError, with all that it printed, if it fails."""
     environment = where.environment() | {
         "PYTHONDONTWRITEBYTECODE": "",  # uv installs no bytecode; without any, sam takes 3 s to start
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}",  # sam build looks for python3.13 there

@@ -1,0 +1,62 @@
+"""The stock, and what orders reserve of it, moved together: a task that is retried moves nothing twice."""
+
+import os
+from typing import Any
+
+import boto3
+
+dynamodb = boto3.client("dynamodb")
+
+
+class OutOfStock(Exception):
+    pass
+
+
+def handler(event: dict[str, Any], _context: object) -> None:
+    order, action = event["order"], event["action"]
+    units = order["quantity"]
+    taken = -units if action == "reserve" else units
+    try:
+        dynamodb.transact_write_items(
+            TransactItems=[{"Put": reservation(order, action)}, {"Update": move(order, taken)}]
+        )
+    except dynamodb.exceptions.TransactionCanceledException as error:
+        known, moved = (reason["Code"] for reason in error.response["CancellationReasons"])
+        if known == "ConditionalCheckFailed":
+            return  # a retry: it is done
+        if moved == "ConditionalCheckFailed":
+            raise OutOfStock(f"{units} wanted") from error
+        raise
+
+
+def reservation(order: dict[str, Any], action: str) -> dict[str, Any]:
+    status = {"reserve": "RESERVED", "release": "RELEASED"}[action]
+    put = {
+        "TableName": os.environ["RESERVATIONS"],
+        "Item": {
+            "orderId": {"S": order["orderId"]},
+            "productId": {"S": order["productId"]},
+            "quantity": {"N": str(order["quantity"])},
+            "status": {"S": status},
+        },
+    }
+    if action == "reserve":
+        return put | {"ConditionExpression": "attribute_not_exists(orderId)"}
+    return put | {
+        "ConditionExpression": "#status = :reserved",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":reserved": {"S": "RESERVED"}},
+    }
+
+
+def move(order: dict[str, Any], units: int) -> dict[str, Any]:
+    update: dict[str, Any] = {
+        "TableName": os.environ["STOCK"],
+        "Key": {"productId": {"S": order["productId"]}},
+        "UpdateExpression": "ADD available :units",
+        "ExpressionAttributeValues": {":units": {"N": str(units)}},
+    }
+    if units < 0:
+        update["ConditionExpression"] = "available >= :taken"
+        update["ExpressionAttributeValues"][":taken"] = {"N": str(-units)}
+    return update

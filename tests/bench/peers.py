@@ -1,0 +1,172 @@
+"""The same orders through the choreography, through Step Functions, and as bare calls."""
+
+import importlib.util
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+
+from sagactl import aws, shop, template
+from sagactl.bench.meter import Meter, Usage
+from sagactl.bench.paths import PATHS, PRODUCT
+from sagactl.bench.serial import running
+from sagactl.bench.timing import Closed, Place, Watcher
+from sagactl.deploy import prepare_local, sam
+from sagactl.paths import PROJECT, STATE
+from sagactl.stack import Stack
+
+FOLDER = PROJECT / "tests/bench/orchestrated"
+UNITS = 500
+_TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")
+_ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # by the meter, and by the SDK
+
+
+class Peer(NamedTuple):
+    """`place` begins an order and `closed` waits for it; where `place` itself waits, that only looks it up."""
+
+    place: Place
+    closed: Closed
+
+
+def wanted(order_id: str | None = None) -> dict[str, Any]:
+    order = {"productId": PRODUCT, "quantity": 1, "amount": 1}
+    return order | ({"orderId": order_id} if order_id else {})
+
+
+def choreography(stack: Stack, watcher: Watcher) -> Peer:
+    shop.set_available(stack, PRODUCT, 1_000_000)
+    return Peer(lambda _: shop.place(stack, wanted(), "api"), watcher.closed)
+
+
+def deploy_orchestrated(where: aws.Target) -> dict[str, str]:
+    """Deploys the state machines, and gives the stack's outputs."""
+    build = str(STATE / "bench/build")
+    cache = str(STATE / "bench/cache")
+    sam(where, ["build", "--cached", "--cache-dir", cache, "--build-dir", build, "-t", f"{FOLDER}/template.yaml"])
+    bucket = prepare_local(where)
+    options = ["--stack-name", "orchestrated", "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"]
+    sam(where, ["deploy", "-t", f"{build}/template.yaml", "--region", "us-east-1", *bucket, *options])
+    return aws.stack_outputs(where, "orchestrated")
+
+
+def standard(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Peer:
+    client = where.client("stepfunctions")
+
+    def place(_: int) -> str:
+        order_id = str(uuid.uuid4())
+        client.start_execution(stateMachineArn=outputs["Standard"], input=json.dumps(wanted(order_id)))
+        return order_id
+
+    return Peer(place, watcher.closed)
+
+
+def express(where: aws.Target, outputs: dict[str, str]) -> Peer:
+    config = Config(inject_host_prefix=False, max_pool_connections=50)
+    client: Any = boto3.client("stepfunctions", endpoint_url=where.endpoint_url, config=config)
+    statuses = {"SUCCEEDED": "COMPLETED"}
+
+    def place(_: int) -> str:
+        order_id = str(uuid.uuid4())
+        answer = client.start_sync_execution(stateMachineArn=outputs["Express"], input=json.dumps(wanted(order_id)))
+        return statuses[answer["status"]]
+
+    return Peer(place, lambda status: status)
+
+
+def floor(where: aws.Target, bus: str) -> Peer:
+    """The very calls that a completed saga makes, recorded and made again for a new order: no Lambda, no rule."""
+    calls, recorded_id = _recorded()
+    client = {"dynamodb": where.client("dynamodb"), "events": where.client("events")}
+    for table in template.tables():
+        client["dynamodb"].create_table(**table)
+    item = {"productId": {"S": PRODUCT}, "available": {"N": "1000000"}}
+    client["dynamodb"].put_item(TableName="StockTable", Item=item)
+    client["events"].create_event_bus(Name=bus)
+
+    def place(_: int) -> str:
+        order_id = str(uuid.uuid4())
+        for service, operation, text in calls:
+            arguments = json.loads(text.replace(recorded_id, order_id).replace('"Bus"', f'"{bus}"'))
+            getattr(client[service], xform_name(operation))(**arguments)
+        return "COMPLETED"
+
+    return Peer(place, lambda status: status)
+
+
+def _recorded() -> tuple[list[tuple[str, str, str]], str]:
+    calls: list[tuple[str, str, str]] = []
+
+    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
+        arguments = {name: value for name, value in params.items() if name not in _ADDED}
+        calls.append((model.service_model.service_name, model.name, json.dumps(arguments)))
+
+    with running() as serial:
+        shop.set_available(serial.stack, PRODUCT, UNITS)
+        modules = [serial.http, *serial.services.values()]
+        clients = [client for m in modules for client in (m.service.ledger.client, m.service.bus._client)]
+        for client in {id(client): client for client in clients}.values():
+            client.meta.events.register_first("before-parameter-build", record)
+        order_id = serial.place(PATHS["completed"].wanted | {"quantity": 1}, "floor")
+        serial.deliver()
+    return calls, order_id
+
+
+def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, dict[str, Usage]]:
+    """What each path used: transitions counted in the executions' histories, units by running their tasks again."""
+    found: dict[str, dict[str, Usage]] = {}
+    with running() as serial:
+        dynamodb = serial.stack.client("dynamodb")
+        for name in _TABLES:
+            key = "productId" if name == "STOCK" else "orderId"
+            dynamodb.create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            )
+        dynamodb.put_item(TableName="STOCK", Item={"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}})
+        handlers = _handlers()
+        for name in ("completed", "payment_failed", "stock_failed", "shipment_failed"):
+            found[name] = _usage(where, outputs, serial.meter, handlers, PATHS[name].wanted)
+    return found
+
+
+def _handlers() -> dict[str, Callable[..., None]]:
+    """The task functions, loaded here: each by the start of its name in the deployment."""
+    os.environ.update({name: name for name in _TABLES})
+    handlers = {}
+    for path in (FOLDER / "functions").glob("*.py"):
+        spec: Any = importlib.util.spec_from_file_location(f"orchestrated_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        handlers[f"{path.stem.capitalize()}Function"] = module.handler
+    return handlers
+
+
+def _usage(
+    where: aws.Target, outputs: dict[str, str], meter: Meter, handlers: dict[str, Callable[..., None]], order: Any
+) -> dict[str, Usage]:
+    client = where.client("stepfunctions")
+    order = order | {"orderId": str(uuid.uuid4())}
+    execution = client.start_execution(stateMachineArn=outputs["Standard"], input=json.dumps(order))["executionArn"]
+    while client.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        time.sleep(0.1)
+    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    tasks = [event["lambdaFunctionScheduledEventDetails"] for event in events if "Scheduled" in event["type"]]
+    with meter.into(Usage()) as usage:
+        for task in tasks:
+            name = next(name for name in handlers if name in task["resource"])
+            with suppress(Exception):  # as the state machine catches it
+                handlers[name](json.loads(task["input"]), None)
+    usage.counts.update(api_requests=1, invocations=len(tasks))
+    by_kind = {"standard": Usage(usage.counts.copy()), "express": Usage(usage.counts.copy())}
+    by_kind["standard"].counts["transitions"] = sum(event["type"].endswith("StateEntered") for event in events)
+    by_kind["express"].counts.update(express_requests=1, express_chunks=1)
+    return by_kind
