@@ -13,7 +13,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 
-from sagactl import aws, shop, template
+from sagactl import aws, loading, shop
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.paths import PATHS, PRODUCT
 from sagactl.bench.serial import running
@@ -84,7 +84,7 @@ def floor(where: aws.Target, bus: str) -> Peer:
     """The very calls that a completed saga makes, recorded and made again for a new order: no Lambda, no rule."""
     calls, recorded_id = _recorded()
     client = {"dynamodb": where.client("dynamodb"), "events": where.client("events")}
-    for table in template.tables():
+    for table in loading.tables():
         client["dynamodb"].create_table(**table)
     item = {"productId": {"S": PRODUCT}, "available": {"N": "1000000"}}
     client["dynamodb"].put_item(TableName="StockTable", Item=item)

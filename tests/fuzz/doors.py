@@ -15,13 +15,11 @@ from emulation import create_tables
 from fuzz.inputs import JUNK, Input, inputs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from implementations import running_dynamodb_local
 
 from order.unasked import PlaceOrder
 from saga.events import EVENTS, HOPS_MAX, Refused
 from saga.observe import logger
-from sagactl import choreography
-from sagactl.dynamodb import install
+from sagactl import choreography, dynamodb
 from sagactl.schemas import schema
 
 LINE_BYTES_MAX = 1024
@@ -151,7 +149,7 @@ def is_printable(logged: Any) -> bool:
 
 @contextmanager
 def doors() -> Iterator[Doors]:
-    with running_dynamodb_local(install() / "dynamodb-local/2") as url:
+    with dynamodb.running() as url:
         try:
             yield Doors(url)
         finally:

@@ -11,11 +11,12 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from sagactl import template
+from sagactl import loading, template
 from sagactl.bench.kernel import Timed, time_kernel
 from sagactl.deploy import BUILD, build, compile_bytecode, forget_bytecode
 from sagactl.options import Json
 from sagactl.paths import LAMBDA_VENV
+from sagactl.template import Function
 from sagactl.terminal import err, progress, result, table
 
 _SETTINGS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -40,11 +41,11 @@ def init(
     with err.status("Building the functions (sam build)"):
         build()
         (forget_bytecode if source else compile_bytecode)()
-    functions = template.functions()
-    started = {name: _start(*functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
+    functions = {_name(function): function for function in template.functions()}
+    started = {name: _start(functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
     with err.status("The kernel"):
         kernel = time_kernel(pairs)
-    zip_bytes = _zip_bytes(next(iter(functions.values()))[0])
+    zip_bytes = _zip_bytes(BUILD / next(iter(functions.values())).name)
     fields = {
         "functions": {name: timed.fields() for name, timed in started.items()},
         "kernel": {name: timed.fields() for name, timed in kernel.items()},
@@ -56,10 +57,13 @@ def init(
     result(fields, shown, as_json=as_json)
 
 
-def _start(logical_id: str, handler: str, pairs: int) -> Timed:
-    module = handler.removesuffix(".handler")
-    folder, environment = BUILD / logical_id, _SETTINGS | template.environment(handler)
-    own = f"import {module}"
+def _name(function: Function) -> str:
+    return template.text(function.properties["FunctionName"]).removeprefix("${AWS::StackName}-")
+
+
+def _start(function: Function, pairs: int) -> Timed:
+    folder, environment = BUILD / function.name, _SETTINGS | loading.environment(function.module)
+    own = f"import {function.module}"
     names = _run(_NAME_CLIENTS.format(own=own), folder, environment)[1].split()
     bare = _MAKE_CLIENTS.format(names=names)
     _run(bare, folder, environment)  # warms the disk's cache, as the one above does
@@ -85,9 +89,9 @@ def _run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, s
     return usage.ru_utime, printed
 
 
-def _zip_bytes(logical_id: str) -> int:
+def _zip_bytes(built: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        return Path(shutil.make_archive(f"{folder}/function", "zip", BUILD / logical_id)).stat().st_size
+        return Path(shutil.make_archive(f"{folder}/function", "zip", built)).stat().st_size
 
 
 def _table(title: str, beside: str, rows: dict[str, Timed], scale: int) -> Table:

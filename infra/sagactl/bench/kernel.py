@@ -18,7 +18,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
 from saga.observe import logger
-from sagactl import choreography, samples, template
+from sagactl import choreography, loading, samples
 
 _AT_ONCE = 50  # reactions between two looks at the clock
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}
@@ -48,7 +48,7 @@ def time_kernel(pairs: int) -> dict[str, Timed]:
 
 
 def _time(service: str, event: str, pairs: int) -> Timed:
-    app, envelope = template.load(f"{service}.app"), samples.envelope(event)
+    app, envelope = loading.load(f"{service}.app"), samples.envelope(event)
     clients = (app.service.ledger.client, app.service.bus._client)
     calls: list[Callable[[], Any]] = []
     for client in clients:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from saga.events import Timestamp
-from sagactl import books, shop, template
+from sagactl import books, loading, shop
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
 
@@ -74,7 +74,7 @@ def _find_late(serial: Serial, walked: Walked) -> None:
 
 @contextmanager
 def _placed_past_its_deadline() -> Iterator[None]:
-    deadline = timedelta(seconds=int(template.environment("order.watchdog.handler")["DEADLINE_SECONDS"]))
+    deadline = timedelta(seconds=int(loading.environment("order.watchdog")["DEADLINE_SECONDS"]))
     opened_at = Timestamp.of(datetime.now(UTC) - deadline - timedelta(minutes=1))
     with patch.object(Timestamp, "now", classmethod(lambda _: opened_at)):
         yield

@@ -16,7 +16,7 @@ from uuid import NAMESPACE_OID, uuid5
 import boto3
 
 from saga.observe import logger
-from sagactl import choreography, dynamodb, template
+from sagactl import choreography, dynamodb, loading, template
 from sagactl.aws import Target
 from sagactl.bench.meter import Meter, Usage
 from sagactl.stack import Stack
@@ -33,15 +33,15 @@ class Serial:
         self.meter = Meter()
         self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]
         where = Target(url)
-        for table in template.tables():
+        for table in loading.tables():
             where.client("dynamodb").create_table(**table)
         self.meter.calibrate(where.client("dynamodb"), "ShippingTable", {"orderId": {"S": "calibration"}})
         outputs = {name: name for name in template.resources("AWS::DynamoDB::Table")}
         self.stack = Stack(where, outputs)
-        self.services = {name: template.load(f"{name}.app") for name in choreography.services()}
+        self.services = {name: loading.load(f"{name}.app") for name in choreography.services()}
         self.hears = {name: {event.__name__ for event in choreography.hears_of(name)} for name in self.services}
-        self.http, self.watchdog = template.load("order.http"), template.load("order.watchdog")
-        self.journal = template.load("journal.app")
+        self.http, self.watchdog = loading.load("order.http"), loading.load("order.watchdog")
+        self.journal = loading.load("journal.app")
         self.delivered = 0
 
     def place(self, wanted: dict[str, Any], key: str) -> str:

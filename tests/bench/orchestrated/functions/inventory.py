@@ -15,11 +15,10 @@ class OutOfStock(Exception):
 def handler(event: dict[str, Any], _context: object) -> None:
     order, action = event["order"], event["action"]
     units = order["quantity"]
-    taken = -units if action == "reserve" else units
+    given_back = -units if action == "reserve" else units
+    writes: Any = [{"Put": reservation(order, action)}, {"Update": move(order, given_back)}]
     try:
-        dynamodb.transact_write_items(
-            TransactItems=[{"Put": reservation(order, action)}, {"Update": move(order, taken)}]
-        )
+        dynamodb.transact_write_items(TransactItems=writes)
     except dynamodb.exceptions.TransactionCanceledException as error:
         known, moved = (reason["Code"] for reason in error.response["CancellationReasons"])
         if known == "ConditionalCheckFailed":

@@ -1,0 +1,16 @@
+"""What the kernel's time is measured by: each service's own calls, no more and no fewer. How long is not tested."""
+
+from sagactl import choreography
+from sagactl.bench import kernel
+
+
+def test_every_service_is_timed_beside_its_own_calls() -> None:
+    timed = kernel.time_kernel(pairs=1)
+    assert timed.keys() == set(choreography.services())
+    assert all(each.own > 0 and each.bare > 0 for each in timed.values())
+
+
+def test_a_ratio_is_the_median_of_the_pairs() -> None:
+    timed = kernel.Timed.of([(2.0, 1.0), (9.0, 3.0), (4.0, 1.0)])
+    assert timed == (4.0, 1.0, 3.0)
+    assert timed.fields() == {"ratio": 3.0, "seconds": 4.0, "bare_seconds": 1.0}

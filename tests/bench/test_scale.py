@@ -1,0 +1,17 @@
+"""What a saga costs does not depend on how many there are already."""
+
+from sagactl.bench import scale
+from sagactl.bench.paths import PATHS, walk
+from sagactl.bench.serial import running
+
+
+def test_nothing_costs_more_beside_a_thousand_orders_than_beside_a_hundred() -> None:
+    with running() as serial:
+        walk(serial, PATHS["completed"], "the one that is copied")
+        items = list(scale._items(serial))
+        rows = []
+        for size, copies in ((100, 99), (1_000, 900)):
+            scale._copy(serial, items, copies)
+            rows.append(scale._measure(serial, size))
+    few, many = ({name: row[name] for name in row if name not in ("orders", "saga_seconds")} for row in rows)
+    assert few == many
