@@ -19,7 +19,7 @@ from sagactl.paths import LAMBDA_VENV
 from sagactl.template import Function
 from sagactl.terminal import err, progress, result, table
 
-_SETTINGS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+_SETTINGS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _MAKE_CLIENTS = "import boto3\nfor name in {names}: boto3.client(name)"
 _NAME_CLIENTS = "import boto3\nmake = boto3.client\nboto3.client = lambda name: print(name) or make(name)\n{own}"
 

@@ -87,7 +87,7 @@ def _seconds(function: Callable[[], Any]) -> float:
 def _stubbed() -> Iterator[None]:
     """Every request is answered where it would be sent: all that the SDK does before and after is done."""
     sink = io.StringIO()
-    settings = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+    settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with patch.dict(os.environ, settings), contextlib.redirect_stdout(sink):
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-send", _answer)  # type: ignore[union-attr,arg-type]

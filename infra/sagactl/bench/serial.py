@@ -21,7 +21,7 @@ from sagactl.aws import Target
 from sagactl.bench.meter import Meter, Usage
 from sagactl.stack import Stack
 
-_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _QUEUE_REQUESTS = 3  # sent, received and deleted, one event at a time
 
 
