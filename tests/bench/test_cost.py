@@ -36,7 +36,7 @@ BUDGETS = {
     "expired":                        Budget(8, 11, 18, 12, 3, 26.450),
 }
 # fmt: on
-JOURNALED = {"write_units": 3, "invocations": 1, "queue_requests": 3}  # for an event of its own batch, at most
+JOURNALED = {"write_units": 5, "invocations": 1, "queue_requests": 3}  # for an event of its own batch, at most
 WATCHDOG_PAGES = 52  # of a run, whatever the number of orders: 12 ages and the oldest order, in 4 shards
 
 

@@ -65,7 +65,7 @@ def _measure(serial: Serial, size: int) -> dict[str, Any]:
     with serial.meter.into(Usage()) as watchdog:
         serial.look_for_late_orders()
     with serial.meter.into(Usage()) as listing:
-        journal.orders(_MeteredStack(serial.stack.where, serial.stack.outputs), open_only=False, limit=20, days=1)
+        journal.orders(_MeteredStack(serial.stack.where, serial.stack.outputs), limit=20)
     costs = {(each.saga.counts["write_units"], each.saga.counts["read_units"]) for each in walked}
     writes, reads = max(costs)
     return {
