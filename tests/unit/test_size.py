@@ -1,10 +1,13 @@
 """Limits on length, so that the code stays readable in one sitting."""
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
 from deployment import PROJECT
+
+from saga.events import EVENTS
 
 SOURCES = [path for folder in ("functions", "infra") for path in sorted((PROJECT / folder).rglob("*.py"))]
 
@@ -21,8 +24,10 @@ def test_reactions_are_at_most_80_lines(path: Path) -> None:
 
 
 def test_the_kernel_is_at_most_400_lines() -> None:
+    """The events apart, of which there may be more."""
     kernel = (PROJECT / "functions/saga").glob("*.py")
-    assert sum(bool(line.strip()) for path in kernel for line in lines(path)) <= 400
+    events = "\n".join(map(inspect.getsource, EVENTS.values())).splitlines()
+    assert sum(bool(line.strip()) for path in kernel for line in lines(path)) - sum(map(bool, events)) <= 400
 
 
 def test_the_page_is_less_than_1200_lines() -> None:
