@@ -50,12 +50,12 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 .saga/localstack/installed: infra/localstack/pyproject.toml
 
 # Only `saga up` needs it, and says so again.
-.saga/dynamodb/tried: infra/sagactl/dynamodb.py | .saga/localstack/installed
-	@PYTHONPATH=infra .venv/bin/python -m sagactl.dynamodb || true
+.saga/dynamodb/tried: infra/sagactl/local/dynamodb.py | .saga/localstack/installed
+	@PYTHONPATH=infra .venv/bin/python -m sagactl.local.dynamodb || true
 	@mkdir -p $(@D) && touch $@
 
-.saga/asyncapi/3.0.0.json: infra/sagactl/asyncapi.py | .venv/installed
-	@.venv/bin/python -m sagactl.asyncapi && touch $@
+.saga/asyncapi/3.0.0.json: infra/sagactl/catalogue/asyncapi.py | .venv/installed
+	@.venv/bin/python -m sagactl.catalogue.asyncapi && touch $@
 
 .PHONY: lock
 lock: .venv/bin/uv
@@ -116,6 +116,6 @@ check: setup .saga/checkov/installed
 
 .PHONY: catalogue baseline
 catalogue: setup
-	@.venv/bin/python -m sagactl.catalogue
+	@.venv/bin/python -m sagactl.catalogue.generated
 baseline: setup
 	@.venv/bin/python -m sagactl.checks.compatibility

@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
-from sagactl import openapi
+from sagactl.catalogue import openapi
 
 
 def validator(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Validator:

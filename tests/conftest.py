@@ -10,8 +10,9 @@ from deployment import free_port
 from given import Counted, Logged
 from localstack.driver import Saga
 
-from sagactl import aws, localstack, shop
+from sagactl import aws, shop
 from sagactl.deploy import deploy
+from sagactl.local import localstack
 from sagactl.stack import Stack
 
 

@@ -16,8 +16,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sagactl import localstack
 from sagactl.errors import SagaError
+from sagactl.local import localstack
 
 STACK_NAME = "saga"
 _DUMMIES = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # LocalStack checks none

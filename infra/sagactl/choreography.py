@@ -17,7 +17,7 @@ from msgspec.structs import fields
 from saga.events import EVENTS, Event
 from saga.ledger import State
 from saga.service import hears
-from sagactl import samples
+from sagactl.catalogue import samples
 from sagactl.paths import PROJECT
 
 # Told to whoever listens outside: no service needs to hear these.

@@ -17,10 +17,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sagactl import aws, books, journal, localstack, shop, watching
+from sagactl import aws, books, journal, shop, watching
 from sagactl.choreography import kind_of
 from sagactl.deploy import deploy
 from sagactl.errors import SagaError
+from sagactl.local import localstack
 from sagactl.options import Json, Port
 from sagactl.stack import Stack
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, err, out, plain, result, step

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sagactl import localstack
 from sagactl.aws import api_url, target
 from sagactl.deploy import deploy as deploy_stack
 from sagactl.errors import SagaError
+from sagactl.local import localstack
 from sagactl.options import Aws, Json, Port
 from sagactl.terminal import result, step
 

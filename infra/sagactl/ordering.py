@@ -7,7 +7,8 @@ import typer
 
 from journal.items import STATES
 from saga.events import EVENTS, Refused
-from sagactl import journal, samples, shop
+from sagactl import journal, shop
+from sagactl.catalogue import samples
 from sagactl.errors import SagaError
 from sagactl.options import Aws, Json, Port
 from sagactl.stack import find

@@ -3,8 +3,9 @@
 from deployment import free_port
 from playwright.sync_api import Browser, expect
 
-from sagactl import aws, localstack, shop, stack, watching
+from sagactl import aws, shop, stack, watching
 from sagactl.deploy import deploy
+from sagactl.local import localstack
 
 TIMEOUT_MS = 30_000
 

@@ -10,7 +10,8 @@ from localstack.driver import Saga, eventually
 from playwright.sync_api import Page, expect
 
 from saga.events import EVENTS
-from sagactl import aws, samples, shop
+from sagactl import aws, shop
+from sagactl.catalogue import samples
 from sagactl.stack import Stack
 
 TIMEOUT_MS = 30_000

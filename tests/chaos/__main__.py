@@ -13,8 +13,9 @@ from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
 
-from sagactl import aws, demo, localstack, shop
+from sagactl import aws, demo, shop
 from sagactl.deploy import deploy
+from sagactl.local import localstack
 from sagactl.stack import Stack
 from sagactl.terminal import step
 

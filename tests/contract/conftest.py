@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from inventory.stock import DynamoStockLedger, MemoryStockLedger
 from saga.ledger import DynamoLedger, Ledger, MemoryLedger, State
-from sagactl import dynamodb
+from sagactl.local import dynamodb
 
 
 @pytest.fixture(scope="session")

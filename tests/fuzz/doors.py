@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from order.unasked import PlaceOrder
 from saga.events import EVENTS, HOPS_MAX, Refused
 from saga.observe import logger
-from sagactl import choreography, dynamodb
-from sagactl.schemas import schema
+from sagactl import choreography
+from sagactl.catalogue.schemas import schema
+from sagactl.local import dynamodb
 
 LINE_BYTES_MAX = 1024
 HEARD = sorted({(step.service, step.heard.__name__) for step in choreography.steps() if step.heard})

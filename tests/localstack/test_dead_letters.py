@@ -10,7 +10,8 @@ import pytest
 from localstack.driver import PRODUCT, Saga, eventually, order_created
 
 from saga.events import HOPS_MAX, Amount, Metadata, OrderCreated, StockFailed, StockReserved, Timestamp, to_json
-from sagactl import aws, dead_letters, samples
+from sagactl import aws, dead_letters
+from sagactl.catalogue import samples
 from sagactl.stack import Stack
 
 type Letters = list[dict[str, Any]]

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from sagactl import patterns, samples, template
+from sagactl import template
+from sagactl.catalogue import samples
+from sagactl.checks import patterns
 from sagactl.checks.rules import EVERY
 from sagactl.stack import Stack
 

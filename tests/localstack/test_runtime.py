@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from localstack.driver import Saga, eventually
 
-from sagactl import aws, localstack
+from sagactl import aws
+from sagactl.local import localstack
 from sagactl.stack import Stack
 
 OBEDIENT = """

@@ -8,7 +8,7 @@ import pytest
 from deployment import PROJECT, TEMPLATE, free_port
 from documents import commands, follow, script
 
-from sagactl import localstack
+from sagactl.local import localstack
 from sagactl.stack import Stack, find
 
 RUNTIME = TEMPLATE["Globals"]["Function"]["Runtime"].removeprefix("python")

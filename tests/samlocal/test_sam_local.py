@@ -8,7 +8,8 @@ import pytest
 from deployment import PROJECT, resources
 from samlocal.conftest import Reader
 
-from sagactl import choreography, samples, shop
+from sagactl import choreography, shop
+from sagactl.catalogue import samples
 from sagactl.stack import Stack
 
 HEARD = [(service, event.__name__) for service in choreography.services() for event in choreography.hears_of(service)]

@@ -2,7 +2,7 @@
 
 Each AWS call that a handler makes is put to its role's policies; one that is not granted fails. Then every single thing
 granted is taken away, and some call must be denied. What Lambda itself does in a function's name no handler asks for:
-that is listed in sagactl/policies.py.
+that is listed in sagactl/checks/policies.py.
 """
 
 import copy
@@ -22,8 +22,9 @@ from given import a, envelope
 from moto import mock_aws
 
 from saga.events import Amount, OrderCreated, Timestamp
-from sagactl import patterns, policies, template
-from sagactl.policies import Call
+from sagactl import template
+from sagactl.checks import patterns, policies
+from sagactl.checks.policies import Call
 from sagactl.template import Function, listed
 
 FUNCTIONS = template.functions()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from deployment import PROJECT
 
-from sagactl import choreography, patterns, template
-from sagactl.checks import compatibility, grants, rules
+from sagactl import choreography, template
+from sagactl.checks import compatibility, grants, patterns, rules
 from sagactl.template import Rule
 
 

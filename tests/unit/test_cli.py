@@ -20,8 +20,9 @@ from typer.testing import CliRunner, Result
 
 from saga.events import EVENTS, parse
 from sagactl import deploy as deployment_of
-from sagactl import dynamodb, journal, localstack, ordering
+from sagactl import journal, ordering
 from sagactl.cli import app
+from sagactl.local import dynamodb, localstack
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
 

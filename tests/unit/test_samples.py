@@ -12,7 +12,7 @@ from msgspec.structs import fields
 
 from saga.bus import ENTRIES_MAX
 from saga.events import EVENTS, parse
-from sagactl import samples
+from sagactl.catalogue import samples
 
 FOLDER = PROJECT / "events"
 SERVICES = {name: load(f"{name}.app").service for name in ("order", "payment", "inventory", "shipping")}

@@ -7,8 +7,9 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 from deployment import PROJECT, free_port
 from documents import blocks, commands, follow, script
 
-from sagactl import aws, localstack
+from sagactl import aws
 from sagactl.deploy import architecture
+from sagactl.local import localstack
 
 PAGE = PROJECT / "docs/aws.md"
 

@@ -18,7 +18,8 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
 from saga.observe import logger
-from sagactl import choreography, loading, samples
+from sagactl import choreography, loading
+from sagactl.catalogue import samples
 
 _AT_ONCE = 50  # reactions between two looks at the clock
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}

@@ -16,9 +16,10 @@ from uuid import NAMESPACE_OID, uuid5
 import boto3
 
 from saga.observe import logger
-from sagactl import choreography, dynamodb, loading, template
+from sagactl import choreography, loading, template
 from sagactl.aws import Target
 from sagactl.bench.meter import Meter, Usage
+from sagactl.local import dynamodb
 from sagactl.stack import Stack
 
 _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}

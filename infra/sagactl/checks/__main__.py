@@ -2,10 +2,10 @@
 
 import sys
 
-from sagactl import catalogue
+from sagactl.catalogue import generated
 from sagactl.checks import compatibility, grants, graph, rules
 
-CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, catalogue.problems)
+CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, generated.problems)
 
 
 def main() -> int:

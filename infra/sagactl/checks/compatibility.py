@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from saga.events import EVENTS
+from sagactl.catalogue.schemas import schema
 from sagactl.paths import PROJECT
-from sagactl.schemas import schema
 
 RELEASED = PROJECT / "events/released.json"
 BOUNDS = {"minimum": 1, "minLength": 1, "maximum": -1, "maxLength": -1}  # 1 where more is narrower

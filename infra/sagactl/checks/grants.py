@@ -6,9 +6,9 @@ That each single grant is needed, and all together suffice, tests/service/test_g
 from collections.abc import Iterator
 from typing import Any
 
-from sagactl import choreography, policies, template
-from sagactl.checks import rules
-from sagactl.policies import Call
+from sagactl import choreography, template
+from sagactl.checks import policies, rules
+from sagactl.checks.policies import Call
 from sagactl.template import Function, listed, resources, text
 
 BUS = "${Bus.Arn}"

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, product
 
 from saga.events import EVENTS
-from sagactl import choreography, patterns, policies, template
+from sagactl import choreography, template
+from sagactl.checks import patterns, policies
 from sagactl.template import Function, Rule, text
 
 type Pairs = set[tuple[str, str]]  # of source and detail-type

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from sagactl import dynamodb
 from sagactl.errors import SagaError
+from sagactl.local import dynamodb
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
 
 HOST = "127.0.0.1"

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from saga.events import EVENTS, Event, Timestamp, parse, to_json
-from sagactl.schemas import schema
+from sagactl.catalogue.schemas import schema
 from sagactl.template import TEMPLATE
 
 ORDER_ID = "5a9a0001-0000-4000-8000-000000000001"

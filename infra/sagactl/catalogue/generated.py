@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from saga.events import EVENTS
-from sagactl import asyncapi, graph, openapi, samples
+from sagactl import graph
+from sagactl.catalogue import asyncapi, openapi, samples
+from sagactl.catalogue.schemas import schema
 from sagactl.paths import PROJECT
-from sagactl.schemas import schema
 
 BY_HAND = {"events/README.md", "events/released.json"}
 

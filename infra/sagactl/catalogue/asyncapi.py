@@ -5,14 +5,15 @@ import sys
 from typing import Any
 
 from saga.events import EVENTS, Event
-from sagactl import choreography, samples
+from sagactl import choreography
+from sagactl.catalogue import samples
+from sagactl.catalogue.schemas import REFERENCE, components
 from sagactl.errors import SagaError
-from sagactl.npm import unpacked
+from sagactl.local.npm import unpacked
 from sagactl.paths import STATE
-from sagactl.schemas import REFERENCE, components
 from sagactl.template import TEMPLATE
 
-# AsyncAPI's own schema of AsyncAPI documents. `python -m sagactl.asyncapi` fetches it.
+# AsyncAPI's own schema of AsyncAPI documents. `python -m sagactl.catalogue.asyncapi` fetches it.
 SPECIFICATION = STATE / "asyncapi/3.0.0.json"
 _PACKAGE = "@asyncapi/specs@6.11.1"
 _PACKAGE_SHA512 = (

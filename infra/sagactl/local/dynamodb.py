@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sagactl.errors import SagaError
-from sagactl.npm import unpacked
+from sagactl.local.npm import unpacked
 from sagactl.paths import DYNAMODB, LOCALSTACK
 
 LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # as LocalStack lays out FILESYSTEM_ROOT

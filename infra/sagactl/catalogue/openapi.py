@@ -7,7 +7,7 @@ from msgspec import Struct
 from order.reactions import Order
 from order.unasked import PlaceOrder
 from saga.events import Amount, OrderId, ProductId, Quantity, Reason, Timestamp
-from sagactl.schemas import REFERENCE, components
+from sagactl.catalogue.schemas import REFERENCE, components
 
 Status: Any = get_type_hints(Order)["status"]
 
