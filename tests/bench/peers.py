@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from sagactl import aws, loading, shop
 from sagactl.bench.meter import Meter, Usage
-from sagactl.bench.paths import PATHS, PRODUCT
+from sagactl.bench.paths import PATHS, PRODUCT, UNITS
 from sagactl.bench.serial import running
 from sagactl.bench.timing import Closed, Place, Watcher
 from sagactl.deploy import prepare_local, sam
@@ -23,7 +23,6 @@ from sagactl.paths import PROJECT, STATE
 from sagactl.stack import Stack
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
-UNITS = 500
 _TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")
 _ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # by the meter, and by the SDK
 
@@ -69,7 +68,8 @@ def standard(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Pe
 
 def express(where: aws.Target, outputs: dict[str, str]) -> Peer:
     config = Config(inject_host_prefix=False, max_pool_connections=50)
-    client: Any = boto3.client("stepfunctions", endpoint_url=where.endpoint_url, config=config)
+    keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    client: Any = boto3.client("stepfunctions", endpoint_url=where.endpoint_url, config=config, **keys)
     statuses = {"SUCCEEDED": "COMPLETED"}
 
     def place(_: int) -> str:
@@ -120,6 +120,8 @@ def _recorded() -> tuple[list[tuple[str, str, str]], str]:
 
 def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, dict[str, Usage]]:
     """What each path used: transitions counted in the executions' histories, units by running their tasks again."""
+    stocked = {"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}}
+    where.client("dynamodb").put_item(TableName=outputs["Stock"], Item=stocked)
     found: dict[str, dict[str, Usage]] = {}
     with running() as serial:
         dynamodb = serial.stack.client("dynamodb")
@@ -131,7 +133,7 @@ def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, 
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
                 KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
             )
-        dynamodb.put_item(TableName="STOCK", Item={"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}})
+        dynamodb.put_item(TableName="STOCK", Item=stocked)
         handlers = _handlers()
         for name in ("completed", "payment_failed", "stock_failed", "shipment_failed"):
             found[name] = _usage(where, outputs, serial.meter, handlers, PATHS[name].wanted)
