@@ -58,7 +58,12 @@ def test_logs_follow_what_is_logged_from_now_on_until_interrupted(saga: Saga, st
     printed = tmp_path / "printed"
     with printed.open("wb") as out:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        following = subprocess.Popen([*command, "--port", port], stdout=out, env=environment)
+        following = subprocess.Popen(
+            [*command, "--port", port],
+            stdout=out,
+            env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # as a terminal does
+        )
     try:
         event = order_created()
         saga.tell(event)
