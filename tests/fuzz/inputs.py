@@ -83,8 +83,24 @@ def _violations(of: dict[str, Any], root: dict[str, Any], *, required: bool) -> 
         except ArithmeticError:  # NaN compares with nothing, Infinity divides by nothing
             return True
 
-    wrong = JUNK.filter(is_wrong)
+    near = _near_misses(of)
+    wrong = (JUNK if near.is_empty else st.booleans().flatmap(lambda is_near: near if is_near else JUNK)).filter(
+        is_wrong
+    )
     return wrong | st.just(_MISSING) if required else wrong
+
+
+def _near_misses(of: dict[str, Any]) -> Strategy:
+    """Just past a limit, where a check that is not quite right lets things through."""
+    match of:
+        case {"type": "number", "multipleOf": 0.01, "maximum": maximum}:
+            thousandths = st.integers(1, 10_000_000).map(lambda number: number / 1000)
+            return thousandths | st.sampled_from([-0.01, 0, maximum + 0.01])
+        case {"type": "integer", "minimum": minimum, "maximum": maximum}:
+            return st.sampled_from([minimum - 1, maximum + 1, minimum + 0.5])
+        case {"type": "string", "maxLength": length}:
+            return st.just("a" * (length + 1))
+    return st.nothing()
 
 
 def _objects(of: dict[str, Any], root: dict[str, Any] | None = None) -> Strategy:
