@@ -1,6 +1,7 @@
 """The template's patterns, matched by the checks as by EventBridge: the real LocalStack is asked the same questions."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from sagactl.checks import patterns
 from sagactl.checks.rules import EVERY
 from sagactl.stack import Stack
 
+SHIPPED = {"source": ["saga.shipping"], "detail-type": ["ShipmentOK"]}
 RULES = [rule for rule in template.rules() if rule.pattern]
 
 
@@ -20,3 +22,10 @@ def test_a_pattern_matches_here_what_it_matches_there(rule: template.Rule, stack
         event = samples.envelope("OrderCreated") | {"source": source, "detail-type": name}
         answer = client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
         assert answer["Result"] == patterns.matches(pattern, {"source": source, "detail-type": name}), (source, name)
+
+
+@pytest.mark.parametrize(("pattern", "matches"), [(SHIPPED, True), ({"$or": [SHIPPED]}, False)])
+def test_an_or_of_one_matches_nothing(pattern: dict[str, Any], matches: bool, stack: Stack) -> None:
+    event = json.dumps(samples.envelope("ShipmentOK"))
+    answer = stack.client("events").test_event_pattern(EventPattern=json.dumps(pattern), Event=event)
+    assert answer["Result"] == matches

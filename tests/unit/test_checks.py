@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from deployment import PROJECT
 
 from sagactl import choreography, template
@@ -341,6 +342,24 @@ PATTERNS = [
 @pytest.mark.parametrize(("pattern", "sources"), PATTERNS)
 def test_a_pattern_matches(pattern: dict[str, object], sources: dict[str, bool]) -> None:
     assert {source: patterns.matches(pattern, {"source": source}) for source in sources} == sources
+
+
+def test_an_or_of_one_is_no_or() -> None:
+    with pytest.raises(patterns.Unknown, match="or"):
+        patterns.matches({"$or": [{"source": ["a"]}]}, {"source": "a"})
+
+
+@pytest.mark.parametrize("service", choreography.services())
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_pattern_to_paste_matches_what_is_heard(service: str, count: int) -> None:
+    heard = {(event.source, event.__name__) for event in choreography.hears_of(service)[:count]}
+    pasted = yaml.safe_load(rules.pattern(heard))["Pattern"]
+    matched = {
+        (source, name)
+        for source, name in rules.EVERY
+        if patterns.matches(pasted, {"source": source, "detail-type": name})
+    }
+    assert matched == heard
 
 
 @pytest.mark.parametrize("wanted", [{"numeric": [">", 1]}, {"wildcard": "*"}, {"prefix": "a", "suffix": "b"}, 1])

@@ -11,9 +11,14 @@ class Unknown(ValueError):
 def matches(pattern: Mapping[str, Any], event: Mapping[str, str]) -> bool:
     """Whether the event goes to a rule with this pattern. Raises Unknown."""
     return all(
-        any(matches(branch, event) for branch in wanted) if key == "$or" else _fits_any(key, wanted, event)
+        any(matches(branch, event) for branch in wanted) if _is_or(key, wanted) else _fits_any(key, wanted, event)
         for key, wanted in pattern.items()
     )
+
+
+def _is_or(key: str, wanted: Any) -> bool:
+    """To EventBridge, `$or` of a single pattern is a field by that name, which no event has."""
+    return key == "$or" and isinstance(wanted, list) and len(wanted) > 1
 
 
 def _fits_any(key: str, wanted: Any, event: Mapping[str, str]) -> bool:

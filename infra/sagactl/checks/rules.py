@@ -133,10 +133,10 @@ def pattern(wanted: Pairs) -> str:
     """The lines of a rule that matches these facts and nothing else."""
     if not wanted:
         return "    Delete the rule."
-    return "    Pattern:\n      $or:\n" + "\n".join(
-        f"        - source: [{source}]\n          detail-type: [{', '.join(names)}]"
-        for source, names in _by_source(wanted)
-    )
+    pairs = [(f"source: [{source}]", f"detail-type: [{', '.join(names)}]") for source, names in _by_source(wanted)]
+    if len(pairs) == 1:  # $or takes two or more
+        return "    Pattern:\n" + "\n".join(f"      {line}" for line in pairs[0])
+    return "    Pattern:\n      $or:\n" + "\n".join(f"        - {first}\n          {second}" for first, second in pairs)
 
 
 def stray_pattern() -> str:
