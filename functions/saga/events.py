@@ -172,10 +172,11 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     """Reads parsed JSON; unknown fields pass. Raises Refused with every problem named, not just the first."""
     if not isinstance(raw, dict):
         raise Refused([f"expected an object, got {type(raw).__name__}"])
-    with suppress(ValueError, RecursionError):  # at once, as nearly all is well; what is not is read field by field
-        return from_builtins(raw, into)  # type: ignore[no-any-return]
     tag = into.__struct_config__.tag
     problems = [f"eventType: expected {tag!r}"] if tag not in (None, raw.get("eventType")) else []
+    if not problems:  # at once, as nearly all is well; what is not is read field by field
+        with suppress(ValueError, RecursionError):
+            return from_builtins(raw, into)  # type: ignore[no-any-return]
     values = {}
     for known in msgspec.structs.fields(into):
         try:
