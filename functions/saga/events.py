@@ -176,7 +176,7 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     problems = [f"eventType: expected {tag!r}"] if tag not in (None, raw.get("eventType")) else []
     if not problems:  # at once, as nearly all is well; what is not is read field by field
         with suppress(ValueError, RecursionError):
-            return from_builtins(raw, into)  # type: ignore[no-any-return]
+            return from_builtins(raw, into)  # type: ignore[no-any-return]  # msgspec's convert says Any
     values = {}
     for known in msgspec.structs.fields(into):
         try:

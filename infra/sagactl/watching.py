@@ -57,9 +57,9 @@ def served(find: Callable[[], Stack], port: int = PORT) -> Iterator[str]:
 
 def server(find: Callable[[], Stack]) -> "uvicorn.Server":
     # Imported only now, because every other command would have to wait for them.
-    import uvicorn  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415  # only now: other commands need not wait
 
-    from sagactl.watch.server import application  # noqa: PLC0415
+    from sagactl.watch.server import application  # noqa: PLC0415  # only now: other commands need not wait
 
     # Whoever watches never hangs up; what uvicorn says of that at the end is nobody's concern.
     return uvicorn.Server(uvicorn.Config(application(find), log_level="critical", timeout_graceful_shutdown=1))

@@ -55,7 +55,7 @@ def found() -> Found:
 
 def spent(usage: Usage) -> Budget:
     fields = usage.fields()
-    return Budget(*(fields.get(name, usage.hops) for name in Budget._fields))  # type: ignore[arg-type]
+    return Budget(*(fields.get(name, usage.hops) for name in Budget._fields))  # type: ignore[arg-type]  # numbers
 
 
 def test_every_path_has_a_budget() -> None:

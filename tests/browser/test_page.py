@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from localstack.driver import Saga, eventually
 from playwright.sync_api import Page, expect
 

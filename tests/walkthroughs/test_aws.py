@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from cfnlint.api import lint  # type: ignore[import-untyped]
+from cfnlint.api import lint  # type: ignore[import-untyped]  # it has no types
 from deployment import PROJECT, free_port
 from documents import blocks, commands, follow, script
 

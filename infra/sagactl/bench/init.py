@@ -80,8 +80,8 @@ def _run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, s
         stdout=subprocess.PIPE,
         text=True,
     )
-    with process.stdout:  # type: ignore[union-attr]
-        printed = process.stdout.read()  # type: ignore[union-attr]
+    with process.stdout:  # type: ignore[union-attr]  # it is a pipe
+        printed = process.stdout.read()  # type: ignore[union-attr]  # it is a pipe
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

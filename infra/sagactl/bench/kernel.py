@@ -62,7 +62,9 @@ def _time(service: str, event: str, pairs: int) -> Timed:
         for call in calls:
             call()
 
-    own = lambda: app.handler(envelope, None)  # noqa: E731
+    def own() -> None:
+        app.handler(envelope, None)
+
     _seconds(own), _seconds(bare)
     measured = [(_seconds(own), _seconds(bare)) for _ in range(pairs)]
     return Timed.of(measured)
@@ -91,12 +93,12 @@ def _stubbed() -> Iterator[None]:
     settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with patch.dict(os.environ, settings), contextlib.redirect_stdout(sink):
         boto3.setup_default_session()
-        boto3.DEFAULT_SESSION.events.register("before-send", _answer)  # type: ignore[union-attr,arg-type]
-        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]
+        boto3.DEFAULT_SESSION.events.register("before-send", _answer)  # type: ignore[union-attr,arg-type]  # set above
+        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]  # a StreamHandler
         try:
             yield
         finally:
-            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]  # a StreamHandler
             boto3.DEFAULT_SESSION = None
 
 

@@ -32,7 +32,7 @@ class Serial:
     def __init__(self, url: str) -> None:
         boto3.setup_default_session()
         self.meter = Meter()
-        self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]
+        self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]  # set up a line before
         where = Target(url)
         for table in loading.tables():
             where.client("dynamodb").create_table(**table)
@@ -99,11 +99,11 @@ def running() -> Iterator[Serial]:
     sink = io.StringIO()
     with dynamodb.running() as url, patch.dict(os.environ), contextlib.redirect_stdout(sink):
         os.environ |= _ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}
-        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]
+        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]  # a StreamHandler
         try:
             yield Serial(url)
         finally:
-            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]  # a StreamHandler
             boto3.DEFAULT_SESSION = None
 
 
