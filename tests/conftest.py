@@ -1,6 +1,5 @@
 """For all tests: what a function logged and counted, and the one deployment on LocalStack."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,19 @@ from sagactl import aws, shop
 from sagactl.deploy import deploy
 from sagactl.local import localstack
 from sagactl.stack import Stack
+
+
+class Shown:
+    """What the functions wrote and was not asked for yet."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys, self._lines = capsys, list[str]()
+
+    def take(self, *, metrics: bool) -> list[str]:
+        lines = self._lines + self._capsys.readouterr().out.split("\n")[:-1]
+        taken = [line for line in lines if ("_aws" in json.loads(line)) == metrics]
+        self._lines = [line for line in lines if line not in taken]
+        return taken
 
 
 @pytest.fixture(scope="session")
@@ -33,33 +45,26 @@ def saga(stack: Stack) -> Saga:
 
 
 @pytest.fixture
-def logged() -> Iterator[Logged]:
+def logged(_shown: Shown) -> Logged:
     """Gives the lines logged since it was asked last."""
-    from saga.observe import logger  # noqa: PLC0415  # only now: it reads the environment
-
-    stream = io.StringIO()
-    before = logger.registered_handler.setStream(stream)  # type: ignore[attr-defined]
-
-    def lines() -> list[str]:
-        text = stream.getvalue()
-        stream.seek(0)
-        stream.truncate()
-        return text.split("\n")[:-1]
-
-    yield lines
-    logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+    return lambda: _shown.take(metrics=False)
 
 
 @pytest.fixture
-def counted(capsys: pytest.CaptureFixture[str]) -> Counted:
+def counted(_shown: Shown) -> Counted:
     """Gives the sum of each metric written since it was asked last."""
 
     def metrics() -> Counter[str]:
         sums: Counter[str] = Counter()
-        for line in capsys.readouterr().out.splitlines():
+        for line in _shown.take(metrics=True):
             content = json.loads(line)
             for metric in content["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
-                sums[metric["Name"]] += sum(content[metric["Name"]])
+                sums[metric["Name"]] += content[metric["Name"]]
         return sums
 
     return metrics
+
+
+@pytest.fixture
+def _shown(capsys: pytest.CaptureFixture[str]) -> Shown:
+    return Shown(capsys)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from inventory.stock import DynamoStockLedger, MemoryStockLedger
+from memory import MemoryStockLedger
+
+from inventory.stock import DynamoStockLedger
 from saga.ledger import Ledger, State
 
 THREADS = 50

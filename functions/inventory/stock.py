@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from inventory.reactions import Reservation
-from saga.ledger import Conflict, DynamoLedger, Entry, MemoryLedger, get, marshal, racing
+from saga.ledger import Conflict, DynamoLedger, Entry, get, lost_race, marshal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,8 +33,12 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
             super().record(entry, before)
             return
         moved = self._move(entry.state.product_id, units)
-        with racing():
+        try:
             self.client.transact_write_items(TransactItems=[{"Put": self.put(entry, before)}, {"Update": moved}])
+        except ClientError as error:
+            if lost_race(error):
+                raise Conflict from error
+            raise
 
     def _move(self, product_id: str | None, units: int) -> Any:
         """Giving back never fails; taking needs the units to be there."""
@@ -46,21 +52,3 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
             move["ConditionExpression"] = "available >= :taken"
             move["ExpressionAttributeValues"] |= marshal({":taken": -units})
         return move
-
-
-class MemoryStockLedger(MemoryLedger[Reservation]):
-    def __init__(self, stock: dict[str, int]) -> None:
-        super().__init__()
-        self.stock = stock
-
-    def available(self, product_id: str) -> int | None:
-        return self.stock.get(product_id)
-
-    def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
-        product_id, units = str(entry.state.product_id), given_back(entry, before)
-        with self.lock:
-            if units < 0 and self.stock.get(product_id, 0) < -units:
-                raise Conflict
-            super().record(entry, before)
-            if units:
-                self.stock[product_id] = self.stock.get(product_id, 0) + units

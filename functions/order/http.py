@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from order.app import service
 from order.unasked import PlaceOrder, create
 from saga.events import Metadata, Refused, Timestamp, parse, to_json
-from saga.observe import count, logger
+from saga.observe import count, log
 from saga.service import fact
 
 BODY_BYTES_MAX = 64 * 1024
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return app.resolve(event, context)
     except Exception as error:
         count("Failures")
-        logger.error(f"{type(error).__name__}: {error}")
+        log("ERROR", f"{type(error).__name__}: {error}")
         raise
 
 
@@ -55,8 +55,7 @@ def post_order() -> Response[str]:
     if order.open_shard is not None:
         service.bus.tell([fact(entry, event.name, Metadata())])
         told = event.name
-    log = {"orderId": str(order_id), "detailType": event.name, "decided": order.status, "told": told}
-    logger.info("placed", extra=log)
+    log("INFO", "placed", orderId=order_id, detailType=event.name, decided=order.status, told=told)
     answer = {"orderId": order_id, "status": order.status}
     return json_response(HTTPStatus.ACCEPTED, answer, Location=f"orders/{order_id}")
 
@@ -89,7 +88,7 @@ def get_order(order_id: str) -> Response[str]:
 @app.exception_handler(HttpError)  # type: ignore[untyped-decorator]  # untyped in powertools
 def refuse(error: HttpError) -> Response[str]:
     count("Refusals")
-    logger.warning("refused", extra={"status": error.status, "problems": error.problems})
+    log("WARN", "refused", status=error.status, problems=error.problems)
     return json_response(error.status, {"message": error.status.phrase, "problems": error.problems})
 
 

@@ -25,14 +25,6 @@ class Bus(Protocol):
     def tell(self, facts: Sequence[Event]) -> None: ...
 
 
-class MemoryBus:
-    def __init__(self) -> None:
-        self.facts: list[Event] = []
-
-    def tell(self, facts: Sequence[Event]) -> None:
-        self.facts.extend(facts)
-
-
 class EventBridgeBus:
     """PutEvents answers 200 even where it refused entries: each entry's result is read, and retried."""
 

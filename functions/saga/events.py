@@ -3,7 +3,6 @@
 An event is a fact in the past tense. Its class name is its `detail-type`; its fields are the `detail`, in camelCase.
 """
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
@@ -37,9 +36,9 @@ class Amount(Decimal):
 
     @classmethod
     def parse(cls, number: object) -> Self:
-        if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+        if type(number) not in (int, float, Decimal):
             raise ValueError(f"expected a number, got {type(number).__name__}")
-        amount = cls(number if isinstance(number, Decimal) else repr(number))
+        amount = cls(str(number))
         if not amount.is_finite() or not cls.minimum <= amount <= cls.maximum:
             raise ValueError(f"expected a number from {cls.minimum} to {cls.maximum}")
         if amount != round(amount, 2):
@@ -58,15 +57,17 @@ class Timestamp(str):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        with suppress(TypeError, ValueError, OverflowError):
-            moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is one of them
+        try:
+            moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is caught
             if moment.tzinfo:
                 return cls.of(moment)
+        except (TypeError, ValueError, OverflowError):
+            pass
         raise ValueError("expected an ISO 8601 time with its offset, as 2026-01-31T12:00:00.000Z")
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        return cls(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        return cls(moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z")
 
     @classmethod
     def now(cls) -> Self:
@@ -173,27 +174,32 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     if not isinstance(raw, dict):
         raise Refused([f"expected an object, got {type(raw).__name__}"])
     tag = into.__struct_config__.tag
-    problems = [f"eventType: expected {tag!r}"] if tag not in (None, raw.get("eventType")) else []
-    if not problems:  # at once, as nearly all is well; what is not is read field by field
-        with suppress(ValueError, RecursionError):
-            return from_builtins(raw, into)  # type: ignore[no-any-return]  # msgspec's convert says Any
+    if tag not in (None, raw.get("eventType")):
+        return _by_field(raw, into, [f"eventType: expected {tag!r}"])
+    try:
+        return from_builtins(raw, into)  # type: ignore[no-any-return]  # msgspec's convert says Any
+    except (ValueError, RecursionError):
+        return _by_field(raw, into, [])
+
+
+def _by_field[T: Struct](raw: dict[str, Any], into: type[T], problems: list[str]) -> T:
     values = {}
     for known in msgspec.structs.fields(into):
         try:
             if known.encode_name in raw:
-                values[known.name] = from_builtins(raw[known.encode_name], known.type)
+                values[known.name] = from_builtins(_whole(raw[known.encode_name]), known.type)
             elif known.required:
                 problems.append(f"{known.encode_name}: missing")
         except (ValueError, RecursionError) as error:
             problems.append(f"{known.encode_name}: {_in_words(error)}")
     if problems:
-        raise Refused(problems)
+        raise Refused(problems) from None
     return into(**values)
 
 
 def from_builtins(value: Any, into: Any) -> Any:
-    """Converts what JSON or DynamoDB gave; raises msgspec's ValidationError, a ValueError."""
-    return msgspec.convert(_whole(value), into, dec_hook=lambda kind, raw: kind.parse(raw))
+    """Raises msgspec's ValidationError, a ValueError."""
+    return msgspec.convert(value, into, dec_hook=lambda kind, raw: kind.parse(raw))
 
 
 def to_builtins(struct: Struct) -> Any:
@@ -214,10 +220,10 @@ def _in_words(error: Exception) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """JSON and DynamoDB have one kind of number: 2.0 is the whole number 2."""
+    """JSON has one kind of number: 2.0 is the whole number 2."""
     if isinstance(value, dict):
         return {name: _whole(inner) for name, inner in value.items()}
-    return int(value) if type(value) in (float, Decimal) and value % 1 == 0 else value
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _plain(value: object) -> object:

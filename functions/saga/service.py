@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from saga.bus import Bus
 from saga.events import EVENTS, HOPS_MAX, Event, Metadata, Refused, Timestamp, parse, to_json
 from saga.ledger import Conflict, Entry, Heard, Ledger, State
-from saga.observe import count, logger
+from saga.observe import count, log
 
 ATTEMPTS = 10  # at recording one event while others write the same order or stock
 
@@ -46,9 +46,6 @@ class Service[S: State]:
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
         """Handles an EventBridge event. Raises Refused, Conflict, NotTold or botocore's errors, for Lambda to retry."""
-        detail = envelope.get("detail")
-        order_id = detail.get("orderId") if isinstance(detail, dict) else None
-        log = {"orderId": _printable(order_id), "detailType": _printable(envelope.get("detail-type"))}
         try:
             event = self._read(envelope)
             outcome = self.learn(event, Timestamp.now())
@@ -59,10 +56,11 @@ class Service[S: State]:
                 self.bus.tell([fact(outcome.entry, outcome.told, Metadata(envelope.get("id"), hops))])
         except Exception as error:
             count("Refusals" if isinstance(error, Refused) else "Failures")
-            logger.error(f"{type(error).__name__}: {error}", extra=log)
+            log("ERROR", f"{type(error).__name__}: {error}", **_about(envelope))
             raise
-        log |= {"decided": outcome.entry.state.status, "told": outcome.told or "nothing"}
-        logger.info("heard again" if outcome.repeated else "heard", extra=log)
+        message, decided = "heard again" if outcome.repeated else "heard", outcome.entry.state.status
+        told = outcome.told or "nothing"
+        log("INFO", message, orderId=event.order_id, detailType=event.name, decided=decided, told=told)
 
     def learn(self, event: Event, at: Timestamp) -> Outcome[S]:
         """Decides what an event means and records it, unless that was done before. Tells nothing."""
@@ -125,9 +123,16 @@ def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:
     heard = entry.heard[event.name]
     if heard.fingerprint != _fingerprint(event):
         count("Contradictions")
-        log = {"orderId": str(event.order_id), "detailType": event.name}
-        logger.warning("repeated with other fields: the first heard wins", extra=log)
+        message = "repeated with other fields: the first heard wins"
+        log("WARN", message, orderId=event.order_id, detailType=event.name)
     return Outcome(entry, heard.told, repeated=True)
+
+
+def _about(envelope: Mapping[str, Any]) -> dict[str, str]:
+    """What could not be handled, in few letters and tame ones: it may be anything."""
+    detail = envelope.get("detail")
+    order_id = detail.get("orderId") if isinstance(detail, dict) else None
+    return {"orderId": _printable(order_id), "detailType": _printable(envelope.get("detail-type"))}
 
 
 def _printable(value: object) -> str:

@@ -8,10 +8,11 @@ import pytest
 from botocore.config import Config
 from emulation import create_tables
 from implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked, StockLedger
+from memory import MemoryLedger, MemoryStockLedger
 from moto import mock_aws
 
-from inventory.stock import DynamoStockLedger, MemoryStockLedger
-from saga.ledger import DynamoLedger, Ledger, MemoryLedger, State
+from inventory.stock import DynamoStockLedger
+from saga.ledger import DynamoLedger, Ledger, State
 from sagactl.local import dynamodb
 
 

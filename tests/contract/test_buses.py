@@ -8,9 +8,10 @@ import boto3
 import pytest
 from emulation import Heard
 from given import a, envelope
+from memory import MemoryBus
 from moto import mock_aws
 
-from saga.bus import ENTRIES_MAX, Bus, EventBridgeBus, MemoryBus
+from saga.bus import ENTRIES_MAX, Bus, EventBridgeBus
 from saga.events import EVENTS, Event, Metadata, OrderExpired, parse
 
 type OnBus = Callable[[], list[tuple[str, Event]]]

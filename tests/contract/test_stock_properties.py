@@ -18,11 +18,11 @@ from given import Counted, Logged, a, envelope
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from memory import MemoryBus
 from msgspec.structs import replace
 
 from inventory.reactions import Reservation, release, reserve
 from inventory.stock import DynamoStockLedger
-from saga.bus import MemoryBus
 from saga.events import Event, OrderCreated, PaymentFail, ShipmentFail, to_json
 from saga.ledger import Conflict
 from saga.service import Reaction, Service

@@ -12,16 +12,17 @@ from unittest.mock import patch
 
 from explore.explorer import Budget, Trial, Violation, explore
 from explore.world import APPS, World, case, quiet
+from memory import MemoryLedger, MemoryStockLedger
 from msgspec.structs import replace
 
 from inventory.reactions import release, reserve
-from inventory.stock import MemoryStockLedger, given_back
+from inventory.stock import given_back
 from order.reactions import Order, fail, settle_payment, settle_stock
 from payment.reactions import cancel, charge
 from saga import service
 from saga.bus import EventBridgeBus
 from saga.events import Event, Metadata, OrderExpired, OrderFailed, ShipmentFail, ShipmentOK, Timestamp
-from saga.ledger import Conflict, MemoryLedger
+from saga.ledger import Conflict
 from saga.service import Outcome, Service, fact
 from shipping.reactions import Shipment, expire, ship
 

@@ -15,14 +15,15 @@ from unittest.mock import Mock, patch
 from uuid import UUID, uuid5
 
 from deployment import PROJECT, load
+from memory import MemoryLedger, MemoryStockLedger
 from msgspec.structs import replace
 
-from inventory.stock import DynamoStockLedger, MemoryStockLedger
+from inventory.stock import DynamoStockLedger
 from order.unasked import expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
 from saga.events import EVENTS, Amount, Event, OrderCreated, OrderExpired, Timestamp, from_builtins, parse, to_json
-from saga.ledger import Conflict, MemoryLedger
+from saga.ledger import Conflict
 from saga.service import Service
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
@@ -211,5 +212,5 @@ def quiet() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(Timestamp, "now", classmethod(lambda _: NOW)))
         for module in (service_module, DOOR):
-            patches.enter_context(patch.multiple(module, logger=Mock(), count=Mock()))
+            patches.enter_context(patch.multiple(module, log=Mock(), count=Mock()))
         yield

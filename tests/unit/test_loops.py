@@ -2,10 +2,10 @@
 
 import pytest
 from given import Counted, a, envelope
+from memory import MemoryBus, MemoryLedger
 
-from saga.bus import MemoryBus
 from saga.events import HOPS_MAX, Event, Metadata, OrderExpired, Refused, ShipmentOK
-from saga.ledger import MemoryLedger, State
+from saga.ledger import State
 from saga.service import Service
 
 

@@ -11,10 +11,11 @@ from uuid import UUID
 import pytest
 from emulation import interleave
 from given import AT, ORDER_ID, REASON, Counted, Logged, a, detail, envelope
+from memory import MemoryBus, MemoryLedger
 from msgspec.structs import replace
 
 from payment.reactions import Payment, cancel, charge
-from saga.bus import MemoryBus, NotTold
+from saga.bus import NotTold
 from saga.events import (
     HOPS_MAX,
     Amount,
@@ -29,7 +30,7 @@ from saga.events import (
     StockFailed,
     Timestamp,
 )
-from saga.ledger import Conflict, Entry, MemoryLedger
+from saga.ledger import Conflict, Entry
 from saga.service import ATTEMPTS, Service, fact
 
 LIMIT = Amount(100)

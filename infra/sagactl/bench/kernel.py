@@ -1,4 +1,4 @@
-"""What the kernel adds: each service hears its first event, beside the very calls that it makes, made bare."""
+"""What the kernel adds: a service hears what completes a saga, beside the very calls that it makes, made bare."""
 
 import contextlib
 import copy
@@ -17,7 +17,6 @@ import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
-from saga.observe import logger
 from sagactl import choreography, loading
 from sagactl.catalogue import samples
 
@@ -45,35 +44,59 @@ class Timed(NamedTuple):
 def time_kernel(pairs: int) -> dict[str, Timed]:
     """By service, in CPU seconds of one reaction."""
     with _stubbed():
-        return {name: _time(name, choreography.hears_of(name)[0].__name__, pairs) for name in choreography.services()}
+        return {name: _time(name, pairs) for name in choreography.services()}
 
 
-def _time(service: str, event: str, pairs: int) -> Timed:
-    app, envelope = loading.load(f"{service}.app"), samples.envelope(event)
-    clients = (app.service.ledger.client, app.service.bus._client)
-    calls: list[Callable[[], Any]] = []
-    for client in clients:
-        client.meta.events.register("before-parameter-build", _recorder(client, calls), "record")
-    app.handler(envelope, None)
-    for client in clients:
-        client.meta.events.unregister("before-parameter-build", unique_id="record")
+class _Step(NamedTuple):
+    """One event that a service hears: what its table then holds of the order, and the SDK calls that it makes."""
 
-    def bare() -> None:
-        for call in calls:
-            call()
+    envelope: dict[str, Any]
+    item: dict[str, Any]
+    calls: list[tuple[Callable[..., Any], dict[str, Any]]]
+
+
+def _time(service: str, pairs: int) -> Timed:
+    handler, steps = _steps(service)
 
     def own() -> None:
-        app.handler(envelope, None)
+        for step in steps:
+            _ANSWERS["GetItem"] = step.item
+            handler(step.envelope, None)
+
+    def bare() -> None:
+        for step in steps:
+            _ANSWERS["GetItem"] = step.item
+            for method, arguments in step.calls:
+                method(**arguments)
 
     _seconds(own), _seconds(bare)
-    measured = [(_seconds(own), _seconds(bare)) for _ in range(pairs)]
-    return Timed.of(measured)
+    return Timed.of([(_seconds(own) / len(steps), _seconds(bare) / len(steps)) for _ in range(pairs)])
 
 
-def _recorder(client: Any, calls: list[Callable[[], Any]]) -> Callable[..., None]:
+def _steps(service: str) -> tuple[Callable[..., None], list[_Step]]:
+    """The service's handler, and what it hears of a saga that completes."""
+    app = loading.load(f"{service}.app")
+    clients = (app.service.ledger.client, app.service.bus._client)
+    heard = [event.__name__ for event in choreography.hears_of(service)]
+    steps: list[_Step] = []
+    item: dict[str, Any] = {}
+    for name in (name for name in heard if choreography.kind_of(name) == "progress"):
+        step = _Step(samples.envelope(name), item, [])
+        _ANSWERS["GetItem"] = item
+        for client in clients:
+            client.meta.events.register("before-parameter-build", _recorder(client, step.calls), "record")
+        app.handler(step.envelope, None)
+        for client in clients:
+            client.meta.events.unregister("before-parameter-build", unique_id="record")
+        writes = [arguments.get("TransactItems", [{"Put": arguments}])[0]["Put"] for _, arguments in step.calls]
+        item = next(({"Item": put["Item"]} for put in writes if "Item" in put), item)
+        steps.append(step)
+    return app.handler, steps
+
+
+def _recorder(client: Any, calls: list[tuple[Callable[..., Any], dict[str, Any]]]) -> Callable[..., None]:
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        method, arguments = getattr(client, xform_name(model.name)), copy.deepcopy(params)
-        calls.append(lambda: method(**arguments))
+        calls.append((getattr(client, xform_name(model.name)), copy.deepcopy(params)))
 
     return record
 
@@ -89,16 +112,13 @@ def _seconds(function: Callable[[], Any]) -> float:
 @contextmanager
 def _stubbed() -> Iterator[None]:
     """Every request is answered where it would be sent: all that the SDK does before and after is done."""
-    sink = io.StringIO()
     settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    with patch.dict(os.environ, settings), contextlib.redirect_stdout(sink):
+    with patch.dict(os.environ, settings), contextlib.redirect_stdout(io.StringIO()):
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-send", _answer)  # type: ignore[union-attr,arg-type]  # set above
-        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]  # a StreamHandler
         try:
             yield
         finally:
-            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]  # a StreamHandler
             boto3.DEFAULT_SESSION = None
 
 

@@ -15,7 +15,6 @@ from uuid import NAMESPACE_OID, uuid5
 
 import boto3
 
-from saga.observe import logger
 from sagactl import choreography, loading, template
 from sagactl.aws import Target
 from sagactl.bench.meter import Meter, Usage
@@ -96,14 +95,11 @@ class Serial:
 @contextmanager
 def running() -> Iterator[Serial]:
     """The saga on a DynamoDB Local of its own; what its functions print is not shown."""
-    sink = io.StringIO()
-    with dynamodb.running() as url, patch.dict(os.environ), contextlib.redirect_stdout(sink):
+    with dynamodb.running() as url, patch.dict(os.environ), contextlib.redirect_stdout(io.StringIO()):
         os.environ |= _ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}
-        before = logger.registered_handler.setStream(sink)  # type: ignore[attr-defined]  # a StreamHandler
         try:
             yield Serial(url)
         finally:
-            logger.registered_handler.setStream(before)  # type: ignore[attr-defined]  # a StreamHandler
             boto3.DEFAULT_SESSION = None
 
 
