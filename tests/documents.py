@@ -1,8 +1,7 @@
 """The documentation: its pages, the blocks in them, and a reader who does what they say.
 
 What a block's first line says after `bash` decides which test runs it: nothing, the one with LocalStack alone;
-`docker`, those with Docker; `aws`, `bench` and `tutorial`, the walkthroughs; `compose`, none, as LocalStack's image
-can't be had everywhere.
+`docker` and `compose`, those with Docker; `aws`, `bench` and `tutorial`, the walkthroughs.
 """
 
 import os

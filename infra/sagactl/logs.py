@@ -26,8 +26,8 @@ PERIOD_SECONDS = 1.0
 _GROUPS = f"/aws/lambda/{STACK_NAME}-"
 _LATE = timedelta(seconds=15)  # a line may be there to read only so long after it was written
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan")
-_LEVELS = {"INFO": "", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
-_NOISE = {"location", "timestamp", "service", "xray_trace_id", "exception", "exception_name", "stack_trace"}
+_LEVELS = {"WARN": "yellow", "ERROR": "bold red"}
+_NOISE = {"timestamp", "service", "exception"}
 
 
 class Line(NamedTuple):

@@ -28,11 +28,11 @@ def event(content: Any, ms: int = 0) -> dict[str, Any]:
 
 
 def line(message: str, ms: int, level: str = "INFO", **fields: Any) -> dict[str, Any]:
-    said = {"level": level, "location": "hear:65", "message": message, "service": "payment"}
-    return event(said | {"timestamp": f"2026-01-31T12:00:00.{ms:03}+00:00"} | fields, ms)
+    said = {"level": level, "message": message, "service": "payment"}
+    return event(said | {"timestamp": f"2026-01-31T12:00:00.{ms:03}Z"} | fields, ms)
 
 
-HEARD = {"orderId": ID, "detailType": "OrderCreated", "decided": "CHARGED", "told": "PaymentOK", "xray_trace_id": "1-2"}
+HEARD = {"orderId": ID, "detailType": "OrderCreated", "decided": "CHARGED", "told": "PaymentOK"}
 
 
 class Logs:
