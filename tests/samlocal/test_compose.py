@@ -12,11 +12,12 @@ from deployment import PROJECT, free_port
 from documents import commands, follow, script
 from samlocal.conftest import RUNTIME, Reader, docker
 
-STAND_IN = """\
+STAND_IN = r"""
 FROM public.ecr.aws/lambda/python:{runtime}-x86_64
 COPY forward.py /
 ENTRYPOINT ["/var/lang/bin/python3", "/forward.py", "{host}", "{port}"]
-HEALTHCHECK --interval=1s CMD ["/var/lang/bin/python3", "-c", "import socket; socket.create_connection(('', 4566))"]
+HEALTHCHECK --interval=2s CMD ["/var/lang/bin/python3", "-c", \
+  "from urllib.request import urlopen; urlopen('http://127.0.0.1:4566/_localstack/health')"]
 """
 FORWARD = """\
 import asyncio
@@ -45,6 +46,8 @@ asyncio.run(main())
 
 @pytest.fixture
 def image(reader: Reader, tmp_path: Path) -> Iterator[None]:
+    if docker("compose", "version").returncode:
+        pytest.skip("Docker Compose is not installed: docker-compose-plugin, or docker-compose of Debian 13 and later")
     wanted = docker("compose", "--file", str(PROJECT / "infra/compose.yaml"), "config", "--images")
     assert wanted.returncode == 0, wanted.stderr
     image = wanted.stdout.strip()
