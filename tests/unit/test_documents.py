@@ -10,10 +10,17 @@ import pytest
 import typer
 import yaml
 from deployment import PROJECT
-from documents import PAGES, README, prose
+from documents import PAGES, README, blocks, prose
 
 from sagactl.cli import app
 
+RUN_BY_MARK = {
+    "docker": "docs/tools.md",
+    "compose": "docs/tools.md",
+    "aws": "docs/aws.md",
+    "bench": "docs/performance.md",
+    "tutorial": "docs/tutorial.md",
+}
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -28,6 +35,14 @@ def test_the_readme_is_short() -> None:
 def test_no_link_is_dead(page: Path) -> None:
     links = [link for link in _LINK.findall(prose(page)) if not re.match("https?:", link)]
     assert [link for link in links if not leads_somewhere(page, link)] == []
+
+
+@of_each_page
+def test_every_block_of_commands_is_run_by_a_test(page: Path) -> None:
+    """The ones without a mark are, on whichever page; see tests/documents.py."""
+    marks = {mark for mark, where in RUN_BY_MARK.items() if where == str(page.relative_to(PROJECT))} | {""}
+    shells = [block for block in blocks(page) if block.language in {"bash", "sh", "shell", "console"}]
+    assert [block.place for block in shells if block.language != "bash" or block.mark not in marks] == []
 
 
 @of_each_page
