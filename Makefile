@@ -4,7 +4,7 @@
 # make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
 # make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
 # make fuzz      20,000 inputs made from the schemas, valid and not, through both doors
-# make samlocal  every function in sam local's containers, where a Docker engine answers
+# make samlocal  every function in sam local's containers, and Docker Compose, where a Docker engine answers
 # make walkthroughs  docs/tutorial.md, docs/aws.md and docs/performance.md, step by step
 # make bench     what a saga costs and how fast it is, beside Step Functions and the bare calls; draws docs/performance/
 # make setup     all that `saga` and the tests need; instant when no requirement has changed

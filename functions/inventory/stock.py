@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from inventory.reactions import Reservation
-from saga.ledger import Conflict, DynamoLedger, Entry, get, lost_race, marshal
+from saga.ledger import DynamoLedger, Entry, get, marshal, write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,13 +30,8 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
         if units == 0:
             super().record(entry, before)
             return
-        moved = self._move(entry.state.product_id, units)
-        try:
-            self.client.transact_write_items(TransactItems=[{"Put": self.put(entry, before)}, {"Update": moved}])
-        except ClientError as error:
-            if lost_race(error):
-                raise Conflict from error
-            raise
+        put, moved = self.put(entry, before), self._move(entry.state.product_id, units)
+        write(self.client.transact_write_items, TransactItems=[{"Put": put}, {"Update": moved}])
 
     def _move(self, product_id: str | None, units: int) -> Any:
         """Giving back never fails; taking needs the units to be there."""

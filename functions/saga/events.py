@@ -36,7 +36,7 @@ class Amount(Decimal):
 
     @classmethod
     def parse(cls, number: object) -> Self:
-        if type(number) not in (int, float, Decimal):
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
             raise ValueError(f"expected a number, got {type(number).__name__}")
         amount = cls(str(number))
         if not amount.is_finite() or not cls.minimum <= amount <= cls.maximum:

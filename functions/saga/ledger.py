@@ -1,6 +1,6 @@
 """The ledger: one entry per order in a service's own table, replaced in one conditional write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,12 +63,7 @@ class DynamoLedger[S: State]:
         return from_builtins(item | {"state": item}, self.entry_type) if item else None
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        try:
-            self.client.put_item(**self.put(entry, before))
-        except ClientError as error:
-            if lost_race(error):
-                raise Conflict from error
-            raise
+        write(self.client.put_item, **self.put(entry, before))
 
     def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
         """PutItem's arguments: a State is laid flat into the item, beside the entry's own fields."""
@@ -93,7 +88,16 @@ def marshal(fields: dict[str, Any]) -> Any:
 
 def unmarshal(item: Any) -> dict[str, Any]:
     """DynamoDB's values as plain ones: a whole number is an int, any other a Decimal."""
-    return {name: _PLAIN[kind](value) for name, typed in item.items() for kind, value in typed.items()}
+    return {name: _plain(typed) for name, typed in item.items()}
+
+
+def _typed_list(values: Iterable[Any]) -> Any:
+    return {"L": [_TYPED[type(value)](value) for value in values]}
+
+
+def _plain(typed: dict[str, Any]) -> Any:
+    ((kind, value),) = typed.items()
+    return _PLAIN[kind](value) if kind in _PLAIN else value
 
 
 _TYPED: dict[type, Callable[[Any], Any]] = {
@@ -103,21 +107,24 @@ _TYPED: dict[type, Callable[[Any], Any]] = {
     bool: lambda truth: {"BOOL": truth},
     NoneType: lambda _: {"NULL": True},
     dict: lambda fields: {"M": marshal(fields)},
-    list: lambda values: {"L": [_TYPED[type(value)](value) for value in values]},
-    tuple: lambda values: {"L": [_TYPED[type(value)](value) for value in values]},
+    list: _typed_list,
+    tuple: _typed_list,
 }
 _PLAIN: dict[str, Callable[[Any], Any]] = {
-    "S": str,
     "N": lambda number: int(number) if number.lstrip("-").isdigit() else Decimal(number),
-    "BOOL": bool,
     "NULL": lambda _: None,
     "M": unmarshal,
-    "L": lambda values: [_PLAIN[kind](value) for typed in values for kind, value in typed.items()],
+    "L": lambda values: [*map(_plain, values)],
 }
 
 
-def lost_race(error: ClientError) -> bool:
-    """Whether DynamoDB refused a write because another came first."""
-    reasons: Any = error.response.get("CancellationReasons", ())
-    codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
-    return bool(codes & {"ConditionalCheckFailed", "TransactionConflict"})
+def write(operation: Callable[..., Any], **arguments: Any) -> None:
+    """Raises Conflict where DynamoDB refuses the write because another came first."""
+    try:
+        operation(**arguments)
+    except ClientError as error:
+        reasons: Any = error.response.get("CancellationReasons", ())
+        codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
+        if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+            raise Conflict from error
+        raise

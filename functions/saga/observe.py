@@ -17,7 +17,8 @@ from saga.events import to_json
 type Level = Literal["INFO", "WARN", "ERROR"]
 
 _LEVELS = ("INFO", "WARN", "ERROR")
-_KEPT = _LEVELS[_LEVELS.index(os.environ.get("LOG_LEVEL", "INFO")) :]
+_LEAST = os.environ.get("LOG_LEVEL")
+_KEPT = _LEVELS[_LEVELS.index(_LEAST) if _LEAST in _LEVELS else 0 :]
 _SERVICE = os.environ.get("SERVICE_NAME")
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # Lambda's JSON logs would keep its chatter
@@ -40,5 +41,5 @@ def _write(line: dict[str, object]) -> None:
     try:
         text = to_json(line).decode()
     except UnicodeEncodeError:  # a lone surrogate, which comes in as an escape
-        text = json.dumps(line, default=str)
+        text = json.dumps(line, default=lambda value: json.loads(to_json(value)))
     sys.stdout.write(f"{text}\n")  # in one piece: what follows may be a crash

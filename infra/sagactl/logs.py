@@ -26,8 +26,8 @@ PERIOD_SECONDS = 1.0
 _GROUPS = f"/aws/lambda/{STACK_NAME}-"
 _LATE = timedelta(seconds=15)  # a line may be there to read only so long after it was written
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan")
-_LEVELS = {"WARN": "yellow", "ERROR": "bold red"}
-_NOISE = {"timestamp", "service", "exception"}
+_LEVELS = {"WARN": "yellow", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}  # ours, Lambda's own
+_NOISE = {"timestamp", "service", "exception", "location", "logger", "requestId"}
 
 
 class Line(NamedTuple):

@@ -1,6 +1,6 @@
 """LocalStack as Docker Compose runs it: docs/tools.md, as written.
 
-Where the engine can't have LocalStack's image, a stand-in takes its name: it forwards to the LocalStack that this
+Where the engine can't have LocalStack's image, a stand-in takes its place: it forwards to the LocalStack that this
 machine runs as a process. Compose's file, its port and all that follows are the same.
 """
 
@@ -45,32 +45,32 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def image(reader: Reader, tmp_path: Path) -> Iterator[None]:
+def version(reader: Reader, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What Compose's file is told of LocalStack's version: nothing, or the stand-in's."""
     if docker("compose", "version").returncode:
         pytest.skip("Docker Compose is not installed: docker-compose-plugin, or docker-compose of Debian 13 and later")
     wanted = docker("compose", "--file", str(PROJECT / "infra/compose.yaml"), "config", "--images")
     assert wanted.returncode == 0, wanted.stderr
     image = wanted.stdout.strip()
     if docker("image", "inspect", image).returncode == 0 or docker("pull", "--quiet", image).returncode == 0:
-        yield
+        yield {}
         return
     gateway = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").stdout.strip()
     (tmp_path / "Dockerfile").write_text(STAND_IN.format(runtime=RUNTIME, host=gateway, port=reader.port))
     (tmp_path / "forward.py").write_text(FORWARD)
-    built = docker("build", "--quiet", "--tag", image, str(tmp_path))
+    built = docker("build", "--quiet", "--tag", "localstack/localstack:stand-in", str(tmp_path))
     assert built.returncode == 0, built.stderr
-    yield
-    docker("image", "rm", "--force", image)
+    yield {"LOCALSTACK_VERSION": "stand-in"}
+    docker("image", "rm", "--force", "localstack/localstack:stand-in")
 
 
-@pytest.mark.usefixtures("image")
-def test_everything_works_on_compose_s_localstack() -> None:
+def test_everything_works_on_compose_s_localstack(version: dict[str, str]) -> None:
     up, down = commands(PROJECT / "docs/tools.md", "compose")
     port = free_port()
     order = "order --product item-001 --quantity 2 --amount 1000 --wait --json"
     saga = "".join(f".venv/bin/saga {command}\n" for command in ("deploy", "stock set item-001 500", order))
     try:
-        done = follow(script([up]) + saga, port, {"LOCALSTACK_PORT": str(port)})
+        done = follow(script([up]) + saga, port, {"LOCALSTACK_PORT": str(port)} | version)
         assert done.returncode == 0, done.stderr[-3000:]
         assert '"status": "COMPLETED"' in done.stdout
     finally:

@@ -104,7 +104,7 @@ def test_what_went_wrong_stands_out_with_its_traceback(logged: Any) -> None:
 
 def test_what_the_platform_says_and_metrics_are_left_out(logged: Any) -> None:
     platform = ["START RequestId: 1 Version: $LATEST", "END RequestId: 1", "REPORT RequestId: 1"]
-    noise = [*platform, {"_aws": {"Timestamp": 1}, "Loops": [1.0]}, {"type": "platform.report", "record": {}}]
+    noise = [*platform, {"_aws": {"Timestamp": 1}, "Loops": 1}, {"type": "platform.report", "record": {}}]
     logged(payment=[*map(event, noise), line("heard", 10)])
     assert len(run().stdout.splitlines()) == 1
 

@@ -52,7 +52,7 @@ def _table(title: str, rows: dict[str, Usage]) -> Any:
     for name, usage in rows.items():
         counts = [usage.counts[each] for each in ("events", "invocations", "write_units", "read_units")]
         numbers = [*map(plain, counts), usage.hops, usage.item_bytes, usage.event_bytes]
-        shown.add_row(name, *(f"{number or '-'}" for number in numbers), f"{usage.dollars_per_million:.2f}")
+        shown.add_row(name, *(f"{number or '-'}" for number in numbers), usage.dollars)
     return shown
 
 

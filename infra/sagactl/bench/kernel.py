@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSResponse
 from sagactl import choreography, loading
 from sagactl.catalogue import samples
 
-_AT_ONCE = 50  # reactions between two looks at the clock
+_AT_ONCE = 50  # sagas between two looks at the clock
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}
 _ANSWERS: dict[str, Any] = {"PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}}
 
@@ -88,10 +88,19 @@ def _steps(service: str) -> tuple[Callable[..., None], list[_Step]]:
         app.handler(step.envelope, None)
         for client in clients:
             client.meta.events.unregister("before-parameter-build", unique_id="record")
-        writes = [arguments.get("TransactItems", [{"Put": arguments}])[0]["Put"] for _, arguments in step.calls]
-        item = next(({"Item": put["Item"]} for put in writes if "Item" in put), item)
+        item = _recorded(step.calls)
         steps.append(step)
     return app.handler, steps
+
+
+def _recorded(calls: list[tuple[Callable[..., Any], dict[str, Any]]]) -> dict[str, Any]:
+    """GetItem's answer from now on."""
+    for method, arguments in calls:
+        if method.__name__ == "put_item":
+            return {"Item": arguments["Item"]}
+        if method.__name__ == "transact_write_items":
+            return {"Item": arguments["TransactItems"][0]["Put"]["Item"]}
+    raise AssertionError("nothing is recorded")
 
 
 def _recorder(client: Any, calls: list[tuple[Callable[..., Any], dict[str, Any]]]) -> Callable[..., None]:

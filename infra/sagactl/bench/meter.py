@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from math import ceil
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,11 @@ class Usage:
     def dollars_per_million(self) -> float:
         prices: dict[str, float] = PRICES["dollars_per_million"]
         return round(sum(number * prices.get(name, 0) for name, number in self.counts.items()), 3)
+
+    @property
+    def dollars(self) -> str:
+        """As people read them: half a cent is a cent."""
+        return str(Decimal(str(self.dollars_per_million)).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
     def fields(self) -> dict[str, float]:
         """As JSON has it."""
