@@ -6,10 +6,11 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+import msgspec
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from saga.events import Timestamp, from_builtins, to_builtins
+from saga.events import Timestamp, to_builtins
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,7 +61,11 @@ class DynamoLedger[S: State]:
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
         item = get(self.client, self.table, orderId=str(order_id))
-        return from_builtins(item | {"state": item}, self.entry_type) if item else None
+        return self._entry(item) if item else None
+
+    def _entry(self, item: dict[str, Any]) -> Any:
+        """Times and amounts were checked before they were written, so that they are made here, not parsed."""
+        return msgspec.convert(item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value))
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
         write(self.client.put_item, **self.put(entry, before))

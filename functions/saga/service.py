@@ -141,4 +141,4 @@ def _printable(value: object) -> str:
 
 def _fingerprint(event: Event) -> str:
     """Of the fields that say what happened; when it was told, and why, may differ."""
-    return f"{zlib.crc32(to_json(replace(event, timestamp=Timestamp(), metadata=None))):08x}"
+    return f"{zlib.crc32(to_json(replace(event, timestamp='', metadata=None))):08x}"
