@@ -177,9 +177,10 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     if tag not in (None, raw.get("eventType")):
         return _by_field(raw, into, [f"eventType: expected {tag!r}"])
     try:
-        return from_builtins(raw, into)  # type: ignore[no-any-return]  # msgspec's convert says Any
+        parsed: T = from_builtins(raw, into)
     except (ValueError, RecursionError):
         return _by_field(raw, into, [])
+    return parsed
 
 
 def _by_field[T: Struct](raw: dict[str, Any], into: type[T], problems: list[str]) -> T:

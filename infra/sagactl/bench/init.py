@@ -73,20 +73,20 @@ def _start(function: Function, pairs: int) -> Timed:
 
 def _run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, str]:
     """User CPU seconds of a fresh process, and what it printed. Like in Lambda, it can't write next to the code."""
-    process = subprocess.Popen(
-        [LAMBDA_VENV / "bin/python", "-c", code],
-        cwd=folder,
-        env=environment | {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process.stdout:  # type: ignore[union-attr]  # it is a pipe
-        printed = process.stdout.read()  # type: ignore[union-attr]  # it is a pipe
-    _, status, usage = os.wait4(process.pid, 0)
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            [LAMBDA_VENV / "bin/python", "-c", code],
+            cwd=folder,
+            env=environment | {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=printed,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        printed.seek(0)
+        text = printed.read()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise AssertionError(f"{code!r} ends with {process.returncode}")
-    return usage.ru_utime, printed
+    return usage.ru_utime, text
 
 
 def _zip_bytes(built: Path) -> int:
