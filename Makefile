@@ -92,6 +92,7 @@ chaos: setup
 fuzz: setup
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
+PLOTS ?= docs/performance
 .PHONY: bench
 bench: setup .saga/bench/installed
 	@.venv/bin/saga bench init
@@ -99,7 +100,7 @@ bench: setup .saga/bench/installed
 	  .venv/bin/saga bench $$counted; .venv/bin/saga bench $$counted --json > .saga/bench/$$counted.json; \
 	done
 	@PYTHONPATH=tests .venv/bin/python -m bench
-	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench docs/performance
+	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 
 .PHONY: check
 check: setup .saga/checkov/installed
