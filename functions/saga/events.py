@@ -36,11 +36,13 @@ class Amount(Decimal):
 
     @classmethod
     def parse(cls, number: object) -> Self:
-        if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+        if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
             raise ValueError(f"expected a number, got {type(number).__name__}")
         amount = cls(str(number))
         if not amount.is_finite() or not cls.minimum <= amount <= cls.maximum:
             raise ValueError(f"expected a number from {cls.minimum} to {cls.maximum}")
+        if isinstance(number, int):
+            return amount
         if amount != round(amount, 2):
             raise ValueError("expected at most 2 decimals")
         return cls(int(amount) if amount % 1 == 0 else amount.normalize())
@@ -67,7 +69,7 @@ class Timestamp(str):
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        return cls(moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z")
+        return cls(moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z")
 
     @classmethod
     def now(cls) -> Self:
@@ -208,11 +210,6 @@ def to_builtins(struct: Struct) -> Any:
     return msgspec.to_builtins(struct, enc_hook=_plain, builtin_types=(Decimal,))
 
 
-def to_json(content: object) -> bytes:
-    """A struct, or what holds them, as it goes on the wire: an amount is a number."""
-    return _ENCODER.encode(content)
-
-
 def _in_words(error: Exception) -> str:
     text = str(error)
     for pattern, words in _IN_WORDS.items():
@@ -231,4 +228,5 @@ def _plain(value: object) -> object:
     return Decimal(value) if isinstance(value, Amount) else str(value)
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+to_json = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode
+"""A struct, or what holds them, as it goes on the wire: an amount is a number."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -110,7 +109,7 @@ _TYPED: dict[type, Callable[[Any], Any]] = {
     int: lambda number: {"N": str(number)},
     Decimal: lambda number: {"N": str(number)},
     bool: lambda truth: {"BOOL": truth},
-    NoneType: lambda _: {"NULL": True},
+    type(None): lambda _: {"NULL": True},
     dict: lambda fields: {"M": marshal(fields)},
     list: _typed_list,
     tuple: _typed_list,
