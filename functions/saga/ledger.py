@@ -92,16 +92,11 @@ def marshal(fields: dict[str, Any]) -> Any:
 
 def unmarshal(item: Any) -> dict[str, Any]:
     """DynamoDB's values as plain ones: a whole number is an int, any other a Decimal."""
-    return {name: _plain(typed) for name, typed in item.items()}
+    return {name: _PLAIN[kind](value) for name, typed in item.items() for kind, value in typed.items()}
 
 
 def _typed_list(values: Iterable[Any]) -> Any:
     return {"L": [_TYPED[type(value)](value) for value in values]}
-
-
-def _plain(typed: dict[str, Any]) -> Any:
-    ((kind, value),) = typed.items()
-    return _PLAIN[kind](value) if kind in _PLAIN else value
 
 
 _TYPED: dict[type, Callable[[Any], Any]] = {
@@ -115,10 +110,12 @@ _TYPED: dict[type, Callable[[Any], Any]] = {
     tuple: _typed_list,
 }
 _PLAIN: dict[str, Callable[[Any], Any]] = {
+    "S": str,
+    "BOOL": bool,
     "N": lambda number: int(number) if number.lstrip("-").isdigit() else Decimal(number),
     "NULL": lambda _: None,
     "M": unmarshal,
-    "L": lambda values: [*map(_plain, values)],
+    "L": lambda values: [_PLAIN[kind](value) for typed in values for kind, value in typed.items()],
 }
 
 

@@ -43,8 +43,8 @@ def init(
         (forget_bytecode if source else compile_bytecode)()
     functions = {_name(function): function for function in template.functions()}
     started = {name: _start(functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
-    with err.status("The kernel"):
-        kernel = time_kernel(pairs)
+    err.print("The kernel")  # without a spinner: its thread would disturb the times
+    kernel = time_kernel(pairs)
     zip_bytes = _zip_bytes(BUILD / next(iter(functions.values())).name)
     fields = {
         "functions": {name: timed.fields() for name, timed in started.items()},
