@@ -68,7 +68,7 @@ def named(value: object) -> str:
 def every_case(state: type[State], *reactions: Any) -> set[tuple[str | None, str]]:
     """Each status a service can be in, or none, with each event that its reactions hear."""
     statuses = [None, *get_args(get_type_hints(state)["status"])]
-    heard = [event.__name__ for reaction in reactions for event in hears(reaction)]
+    heard = [event.name for reaction in reactions for event in hears(reaction)]
     return {(status, event) for status in statuses for event in heard}
 
 

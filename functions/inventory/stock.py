@@ -22,7 +22,7 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
         self.stock_table = stock_table
 
     def available(self, product_id: str) -> int | None:
-        item = get(self.client, self.stock_table, productId=product_id)
+        item = get(self.client, self.stock_table, "productId", product_id)
         return int(item["available"]) if item else None
 
     def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:

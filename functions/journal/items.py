@@ -27,9 +27,9 @@ SUMMARY = "summary"
 STATES = ("PENDING", "FAILING", "COMPLETED", "FAILED")
 
 _FAILING = (PaymentFail, StockFailed, ShipmentFail, PaymentCancel, StockRelease)
-STATE_AFTER = {event.__name__: "FAILING" for event in _FAILING} | {
-    ShipmentOK.__name__: "COMPLETED",
-    OrderFailed.__name__: "FAILED",
+STATE_AFTER = {event.name: "FAILING" for event in _FAILING} | {
+    ShipmentOK.name: "COMPLETED",
+    OrderFailed.name: "FAILED",
 }
 
 
@@ -70,7 +70,7 @@ def summary(entry: dict[str, Any]) -> dict[str, Any]:
         "expiresAt = :expires",
         "#event = if_not_exists(#event, :at)",
         # The order's first event says when it was opened; any other does so only until that one arrives.
-        "opened = :opened" if name == OrderCreated.__name__ else "opened = if_not_exists(opened, :opened)",
+        "opened = :opened" if name == OrderCreated.name else "opened = if_not_exists(opened, :opened)",
         *_KEEPING_THE_FURTHEST[state],
     ]
     return {

@@ -69,7 +69,8 @@ class Timestamp(str):
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        return cls(moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z")
+        text = msgspec.to_builtins(moment.astimezone(UTC))  # has microseconds, or none if they are 0
+        return cls((text[:-1] + ".000")[:23] + "Z")
 
     @classmethod
     def now(cls) -> Self:
@@ -99,11 +100,11 @@ class Event(_Stamp, frozen=True, rename="camel", tag_field="eventType", tag=True
     """A fact about one order. It happens at most once per order: (orderId, detail-type) is its identity."""
 
     source: ClassVar[str]
+    name: ClassVar[str]
     order_id: OrderId
 
-    @property
-    def name(self) -> str:
-        return type(self).__name__
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__name__
 
 
 class OrderCreated(Event, frozen=True):
@@ -168,7 +169,7 @@ class ShipmentFail(Event, frozen=True):
     reason: Reason
 
 
-EVENTS = {event.__name__: event for event in Event.__subclasses__()}
+EVENTS = {event.name: event for event in Event.__subclasses__()}
 
 
 def parse[T: Struct](raw: object, into: type[T]) -> T:
@@ -179,10 +180,9 @@ def parse[T: Struct](raw: object, into: type[T]) -> T:
     if tag not in (None, raw.get("eventType")):
         return _by_field(raw, into, [f"eventType: expected {tag!r}"])
     try:
-        parsed: T = from_builtins(raw, into)
+        return from_builtins(raw, into)
     except (ValueError, RecursionError):
         return _by_field(raw, into, [])
-    return parsed
 
 
 def _by_field[T: Struct](raw: dict[str, Any], into: type[T], problems: list[str]) -> T:
@@ -200,7 +200,7 @@ def _by_field[T: Struct](raw: dict[str, Any], into: type[T], problems: list[str]
     return into(**values)
 
 
-def from_builtins(value: Any, into: Any) -> Any:
+def from_builtins[T](value: Any, into: type[T]) -> T:
     """Raises msgspec's ValidationError, a ValueError."""
     return msgspec.convert(value, into, dec_hook=lambda kind, raw: kind.parse(raw))
 

@@ -59,7 +59,7 @@ class DynamoLedger[S: State]:
         self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
-        item = get(self.client, self.table, orderId=str(order_id))
+        item = get(self.client, self.table, "orderId", str(order_id))
         return self._entry(item) if item else None
 
     def _entry(self, item: dict[str, Any]) -> Any:
@@ -75,13 +75,13 @@ class DynamoLedger[S: State]:
         put = {"TableName": self.table, "Item": marshal(fields | fields.pop("state"))}
         if before is None:
             return put | {"ConditionExpression": "attribute_not_exists(orderId)"}
-        values = marshal({":before": before.version})
+        values = {":before": {"N": str(before.version)}}
         return put | {"ConditionExpression": "version = :before", "ExpressionAttributeValues": values}
 
 
-def get(client: "DynamoDBClient", table: str, **key: str) -> dict[str, Any] | None:
+def get(client: "DynamoDBClient", table: str, name: str, key: str) -> dict[str, Any] | None:
     """One item by its key, strongly consistent."""
-    item = client.get_item(TableName=table, Key=marshal(key), ConsistentRead=True).get("Item")
+    item = client.get_item(TableName=table, Key={name: {"S": key}}, ConsistentRead=True).get("Item")
     return unmarshal(item) if item else None
 
 
@@ -112,7 +112,7 @@ _TYPED: dict[type, Callable[[Any], Any]] = {
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "S": str,
     "BOOL": bool,
-    "N": lambda number: int(number) if number.lstrip("-").isdigit() else Decimal(number),
+    "N": msgspec.json.Decoder(int | Decimal).decode,
     "NULL": lambda _: None,
     "M": unmarshal,
     "L": lambda values: [_PLAIN[kind](value) for typed in values for kind, value in typed.items()],

@@ -1,7 +1,6 @@
 """What a function shows of itself: lines of JSON on its standard output, which CloudWatch Logs keeps.
 
-A line is a log record, or a metric in CloudWatch's embedded metric format. Powertools would make the same lines, but
-takes longer to than the rest of the kernel takes for all that it does.
+A line is a log record, or a metric in CloudWatch's embedded metric format: Powertools' lines, made in less time.
 """
 
 import json
@@ -10,7 +9,10 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import Literal
+
+from msgspec import Raw
 
 from saga.events import to_json
 
@@ -32,9 +34,14 @@ def log(level: Level, message: str, **fields: object) -> None:
 
 def count(name: str, value: float = 1, unit: str = "Count") -> None:
     """Writes the metric at once, so that a crash afterwards can't take it along."""
-    metric = {"Namespace": "Saga", "Dimensions": [["service"]], "Metrics": [{"Name": name, "Unit": unit}]}
-    header = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}
+    header = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _metrics(name, unit)}
     _write({"_aws": header, "service": _SERVICE, name: value})
+
+
+@cache
+def _metrics(name: str, unit: str) -> Raw:
+    metric = {"Name": name, "Unit": unit}
+    return Raw(to_json([{"Namespace": "Saga", "Dimensions": [["service"]], "Metrics": [metric]}]))
 
 
 def _write(line: dict[str, object]) -> None:

@@ -41,7 +41,7 @@ class Service[S: State]:
         milestones: Mapping[str, str] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.reactions = {event.__name__: react for react in reactions for event in hears(react)}
+        self.reactions = {event.name: react for react in reactions for event in hears(react)}
         self.ledger, self.bus, self.milestones, self._pause = ledger, bus, milestones or {}, pause
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ class Service[S: State]:
                 continue
             if state.status in self.milestones and state.status != (before and before.state.status):
                 count(self.milestones[state.status])
-            return Outcome(entry, told.__name__ if told else None)
+            return Outcome(entry, told.name if told else None)
         raise Conflict(f"{ATTEMPTS} writes in a row came too late")
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
@@ -112,8 +112,8 @@ def fact(entry: Entry[Any], name: str, metadata: Metadata) -> Event:
 def _advance[S: State](
     before: Entry[S] | None, event: Event, state: S, told: type[Event] | None, at: Timestamp
 ) -> Entry[S]:
-    heard = {event.name: Heard(_fingerprint(event), told.__name__ if told else None)}
-    tells = {told.__name__: at} if told else {}
+    heard = {event.name: Heard(_fingerprint(event), told.name if told else None)}
+    tells = {told.name: at} if told else {}
     if before is None:
         return Entry(event.order_id, 1, at, state, heard, tells)
     return Entry(event.order_id, before.version + 1, before.opened_at, state, before.heard | heard, tells | before.told)
@@ -123,8 +123,7 @@ def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:
     heard = entry.heard[event.name]
     if heard.fingerprint != _fingerprint(event):
         count("Contradictions")
-        message = "repeated with other fields: the first heard wins"
-        log("WARN", message, orderId=event.order_id, detailType=event.name)
+        log("WARN", "repeated with other fields: the first heard wins", orderId=event.order_id, detailType=event.name)
     return Outcome(entry, heard.told, repeated=True)
 
 

@@ -32,7 +32,7 @@ def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> li
 
 def stock(stack: Stack) -> dict[str, int]:
     """Units by product, available or held by an order: only restocking may change the sum."""
-    units = Counter(shop.available(stack))
+    units: Counter[str | None] = Counter(shop.available(stack))
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table("inventory"))
     for item in (item for page in pages for item in page["Items"]):
         reservation = from_builtins(unmarshal(item), Reservation)

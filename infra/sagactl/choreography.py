@@ -119,7 +119,7 @@ def ends() -> dict[type[Event], str]:
     found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}
     for step in steps():
         if step.service == owner and step.heard:
-            state, _ = step.function(samples.event(step.heard.__name__), None)
+            state, _ = step.function(samples.event(step.heard.name), None)
             if state.status in CLOSED:
                 found[step.heard] = state.status
     return dict(sorted(found.items(), key=lambda end: end[1]))

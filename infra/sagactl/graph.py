@@ -47,7 +47,7 @@ def graph(
 def as_table() -> Table:
     shown = table("service", "hears", "may tell", "reaction")
     for step in choreography.steps():
-        heard = step.heard.__name__ if step.heard else "(unasked)"
+        heard = step.heard.name if step.heard else "(unasked)"
         shown.add_row(step.service, heard, ", ".join(names(step.tells)) or "-", step.name)
     return shown
 
@@ -59,9 +59,9 @@ def as_json() -> dict[str, Any]:
             for service in choreography.services()
         },
         "events": {
-            event.__name__: {
+            event.name: {
                 "source": event.source,
-                "kind": kind_of(event.__name__),
+                "kind": kind_of(event.name),
                 "leadsTo": names(told),
                 "ends": ends().get(event),
             }
@@ -71,7 +71,7 @@ def as_json() -> dict[str, Any]:
 
 
 def names(events: choreography.Events) -> list[str]:
-    return [event.__name__ for event in events]
+    return [event.name for event in events]
 
 
 def nodes() -> list[Node]:
@@ -85,7 +85,7 @@ def nodes() -> list[Node]:
         return depth[event]
 
     found = [
-        Node(name, event.source.removeprefix("saga."), kind_of(event.__name__), column(event))
+        Node(name, event.source.removeprefix("saga."), kind_of(event.name), column(event))
         for name, event in EVENTS.items()
     ]
     last = max(node.column for node in found) + 1
@@ -97,11 +97,11 @@ def edges() -> list[tuple[str, str, bool]]:
     """From, to, and whether all goes well along it."""
     is_well = {name: kind_of(name) == "progress" for name in EVENTS}
     found = [
-        (event.__name__, fact.__name__, is_well[event.__name__] and is_well[fact.__name__])
+        (event.name, fact.name, is_well[event.name] and is_well[fact.name])
         for event, facts in choreography.leads_to().items()
         for fact in facts
     ]
-    return found + [(event.__name__, f"order {end}", is_well[event.__name__]) for event, end in ends().items()]
+    return found + [(event.name, f"order {end}", is_well[event.name]) for event, end in ends().items()]
 
 
 COLORS = {  # fill, line, text

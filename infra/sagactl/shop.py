@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from saga.bus import EventBridgeBus
-from saga.events import OrderCreated, ProductId, Refused, Timestamp, from_builtins, parse
+from saga.events import OrderCreated, ProductId, Refused, Timestamp, parse
 from sagactl import api
 from sagactl.errors import SagaError
 from sagactl.stack import Stack
@@ -53,7 +53,7 @@ def available(stack: Stack) -> dict[str, int]:
 def set_available(stack: Stack, product_id: str, units: int) -> None:
     """Raises SagaError if that is no product id, or if orders keep changing the stock at the same time."""
     try:
-        from_builtins(product_id, ProductId)
+        msgspec.convert(product_id, ProductId)
     except msgspec.ValidationError as error:
         raise SagaError(f"{product_id!r} is no product: {error}", "Name one such as item-001") from None
     for _ in range(10):
@@ -86,7 +86,7 @@ def place(stack: Stack, wanted: dict[str, Any], via: Via, key: str | None = None
     """Places an order and gives its id; `key` is the Idempotency-Key, which only the API knows."""
     if via == "api":
         return str(api.place_order(stack, wanted, key)["orderId"])
-    fields = {"eventType": OrderCreated.__name__, "orderId": str(uuid.uuid4()), "timestamp": Timestamp.now()}
+    fields = {"eventType": OrderCreated.name, "orderId": str(uuid.uuid4()), "timestamp": Timestamp.now()}
     try:
         event = parse(fields | wanted, OrderCreated)
     except Refused as refused:

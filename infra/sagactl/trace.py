@@ -149,7 +149,7 @@ def _unheard(story: Story) -> Iterator[Wait]:
     first = {told.name: told for told in story.timeline if not told.is_repeat}
     for service, entry in story.entries.items():
         for event in choreography.hears_of(service):
-            told = first.get(event.__name__)
+            told = first.get(event.name)
             if told and told.source == event.source and not (entry and _has_heard(entry, told)):
                 yield Wait(f"{service} has not heard {told.name}", told.arrived_at)
 
@@ -160,7 +160,7 @@ def _has_heard(entry: Entry[Any], told: Told) -> bool:
     if told.name in entry.heard or not isinstance(order, Order) or order.status == "PENDING":
         return told.name in entry.heard
     settled = {"payment": order.payment_settled, "inventory": order.stock_settled, "order": True}
-    return settled.get(told.teller, told.name != ShipmentOK.__name__)
+    return settled.get(told.teller, told.name != ShipmentOK.name)
 
 
 def _untold(story: Story) -> Iterator[Wait]:
@@ -168,8 +168,8 @@ def _untold(story: Story) -> Iterator[Wait]:
     names = {told.name for told in story.timeline}
     for service, entry in story.entries.items():
         decided = dict(entry.told) if entry else {}
-        if entry and service == "order" and OrderCreated.__name__ in entry.heard:
-            decided[OrderCreated.__name__] = entry.opened_at
+        if entry and service == "order" and OrderCreated.name in entry.heard:
+            decided[OrderCreated.name] = entry.opened_at
         for name, at in decided.items():
             if name not in names:
                 yield Wait(f"{name}, which {service} decided, has not reached the journal", at)
@@ -182,11 +182,11 @@ def _missing(story: Story) -> Iterator[Wait]:
     if order and order.state.status == "FAILING":
         settled = {"saga.payment": order.state.payment_settled, "saga.inventory": order.state.stock_settled}
         for source in (source for source, done in settled.items() if not done):
-            names = [event.__name__ for event in choreography.hears_of("order") if event.source == source]
+            names = [event.name for event in choreography.hears_of("order") if event.source == source]
             yield Wait(f"nobody has told {' or '.join(names)}", since)
         return
     asked = {event for event in choreography.hears_of("shipping") if event.source != OrderCreated.source}
-    for name in sorted(event.__name__ for event in asked if not (shipment and event.__name__ in shipment.heard)):
+    for name in sorted(event.name for event in asked if not (shipment and event.name in shipment.heard)):
         yield Wait(f"nobody has told {name}", since)
 
 

@@ -28,7 +28,7 @@ class Placed:
 def place(stack: Stack, bus: EventBridgeBus, wanted: Wanted) -> Placed:
     if wanted.via == "api":
         return _post(stack, wanted)
-    named = {"eventType": OrderCreated.__name__, "orderId": str(wanted.order_id), "timestamp": Timestamp.now()}
+    named = {"eventType": OrderCreated.name, "orderId": str(wanted.order_id), "timestamp": Timestamp.now()}
     event = parse(named | wanted.fields, OrderCreated)
     bus.tell([event])
     return Placed(wanted, str(event.order_id), event=event)

@@ -45,7 +45,7 @@ def test_an_entry_names_the_bus_the_source_and_the_type() -> None:
     tell(client, 1)
     ((entry,),) = client.asked
     assert entry["EventBusName"] == "bus"
-    assert (entry["Source"], entry["DetailType"]) == (OrderExpired.source, OrderExpired.__name__)
+    assert (entry["Source"], entry["DetailType"]) == (OrderExpired.source, OrderExpired.name)
 
 
 def test_what_is_accepted_is_told_once() -> None:

@@ -96,7 +96,7 @@ def reaction(original: Any, mutated: Callable[..., Any]) -> Patch:
 def unheard(name: str, event: type[Event]) -> Patch:
     """Has a service not hear an event."""
     reactions = APPS[name].service.reactions
-    return patch.dict(reactions, {n: r for n, r in reactions.items() if n != event.__name__}, clear=True)
+    return patch.dict(reactions, {n: r for n, r in reactions.items() if n != event.name}, clear=True)
 
 
 # The kernel
@@ -121,7 +121,7 @@ def tell_before_record(self: Any, envelope: Any) -> None:
         return
     entry = service._advance(before, event, state, told, Timestamp.now())
     if told:
-        self.bus.tell([fact(entry, told.__name__, Metadata())])
+        self.bus.tell([fact(entry, told.name, Metadata())])
     self.ledger.record(entry, before)
 
 
@@ -133,7 +133,7 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
     entry = service._advance(before, event, state, told, at)
     with suppress(Conflict):
         self.ledger.record(entry, before)
-    return Outcome(entry, told.__name__ if told else None)
+    return Outcome(entry, told.name if told else None)
 
 
 def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:

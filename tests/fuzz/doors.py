@@ -23,7 +23,7 @@ from sagactl.catalogue.schemas import schema
 from sagactl.local import dynamodb
 
 LINE_BYTES_MAX = 1024
-HEARD = sorted({(step.service, step.heard.__name__) for step in choreography.steps() if step.heard})
+HEARD = sorted({(step.service, step.heard.name) for step in choreography.steps() if step.heard})
 SCHEMAS = {name: schema(event) for name, event in EVENTS.items()}
 TOLD = {name: validator(of) for name, of in SCHEMAS.items()}
 BODY_BYTES_MAX = 64 * 1024

@@ -21,8 +21,8 @@ ORDERS = {name: str(uuid.uuid4()) for name in ("poison", "loop", "healed")}
 @pytest.fixture(scope="module", autouse=True)
 def failing(saga: Saga, stack: Stack) -> Iterator[None]:
     """An event that shipping refuses, and one whose answer goes too far; both take their retries meanwhile."""
-    detail = samples.detail(StockReserved.__name__, ORDERS["poison"]) | {"quantity": "two"}
-    saga.put([{"Source": StockReserved.source, "DetailType": StockReserved.__name__, "Detail": json.dumps(detail)}])
+    detail = samples.detail(StockReserved.name, ORDERS["poison"]) | {"quantity": "two"}
+    saga.put([{"Source": StockReserved.source, "DetailType": StockReserved.name, "Detail": json.dumps(detail)}])
     saga.tell(stock_failed(Metadata(hops=HOPS_MAX)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dead_letters, "WAIT_SECONDS", 0)  # LocalStack has one server to ask, not many
@@ -93,7 +93,7 @@ def test_redriving_everything_twice_changes_nothing(saga: Saga, stack: Stack) ->
 def send_again(stack: Stack, order_id: str) -> None:
     """Dead letters of every shape with an event that all its hearers have handled, the watchdog's, and none at all."""
     detail = json.loads(to_json(OrderCreated(uuid.UUID(order_id), PRODUCT, 2, Amount(1000), timestamp=Timestamp.now())))
-    event = samples.envelope(OrderCreated.__name__) | {"detail": detail}
+    event = samples.envelope(OrderCreated.name) | {"detail": detail}
     scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
     functions = stack.client("lambda")
     arns = {

@@ -12,7 +12,7 @@ from sagactl import choreography, shop
 from sagactl.catalogue import samples
 from sagactl.stack import Stack
 
-HEARD = [(service, event.__name__) for service in choreography.services() for event in choreography.hears_of(service)]
+HEARD = [(service, event.name) for service in choreography.services() for event in choreography.hears_of(service)]
 
 
 def invoke(reader: Reader, handler: str, event: Path) -> tuple[Any, list[dict[str, Any]]]:

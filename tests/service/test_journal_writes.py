@@ -79,10 +79,10 @@ def order_of(story: list[dict[str, Any]]) -> UUID:
 def test_a_batch_is_written_down(journal: Journal, story: list[dict[str, Any]]) -> None:
     assert journal.write(*[record(said, f"m{n}") for n, said in enumerate(story)]) == []
     *events, summary = journal.items(order_of(story))
-    assert [event["detailType"] for event in events] == [event.__name__ for event in TIMES]
+    assert [event["detailType"] for event in events] == [event.name for event in TIMES]
     assert [json.loads(event["detail"]) for event in events] == [said["detail"] for said in story]
     assert summary["sort"] == SUMMARY
-    assert {event.__name__: summary[event.__name__] for event in TIMES} == {e.__name__: at for e, at in TIMES.items()}
+    assert {event.name: summary[event.name] for event in TIMES} == {e.name: at for e, at in TIMES.items()}
     assert summary["opened"] == f"{TIMES[OrderCreated]}#{order_of(story)}"
 
 
@@ -94,7 +94,7 @@ def test_an_order_is_listed_by_its_state_and_its_events_by_the_day_they_arrived(
     listed = [item for item in journal.listed("orders", "stateShard", "COMPLETED") if item["orderId"] == order_id]
     assert [item["sort"] for item in listed] == [SUMMARY]
     arrived = [item for item in journal.listed("arrivals", "dayShard", "2026-01-31") if item["orderId"] == order_id]
-    assert [item["detailType"] for item in arrived] == [event.__name__ for event in TIMES]
+    assert [item["detailType"] for item in arrived] == [event.name for event in TIMES]
 
 
 STATES: list[tuple[str, str]] = [

@@ -35,7 +35,7 @@ def test_its_operations_are_who_hears_and_tells_what() -> None:
     for service in choreography.services():
         for verb, events in (("hears", choreography.hears_of(service)), ("tells", choreography.tells_of(service))):
             said = operations.get(f"{service}.{verb}", {"messages": []})["messages"]
-            assert [message["$ref"].rpartition("/")[2] for message in said] == [event.__name__ for event in events]
+            assert [message["$ref"].rpartition("/")[2] for message in said] == [event.name for event in events]
 
 
 def test_the_openapi_document_is_valid() -> None:

@@ -319,7 +319,7 @@ def test_the_lines_to_paste_are_those_of_the_template() -> None:
         return any(given[start : start + len(wanted)] == wanted for start in range(len(given)))
 
     for service in choreography.services():
-        assert is_there(rules.pattern({(event.source, event.__name__) for event in choreography.hears_of(service)}))
+        assert is_there(rules.pattern({(event.source, event.name) for event in choreography.hears_of(service)}))
     assert is_there(rules.stray_pattern())
     assert is_there(rules.RETRIES)
 
@@ -352,7 +352,7 @@ def test_an_or_of_one_is_no_or() -> None:
 @pytest.mark.parametrize("service", choreography.services())
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_pattern_to_paste_matches_what_is_heard(service: str, count: int) -> None:
-    heard = {(event.source, event.__name__) for event in choreography.hears_of(service)[:count]}
+    heard = {(event.source, event.name) for event in choreography.hears_of(service)[:count]}
     pasted = yaml.safe_load(rules.pattern(heard))["Pattern"]
     matched = {
         (source, name)

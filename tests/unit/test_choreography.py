@@ -39,10 +39,10 @@ def test_what_is_told_unasked() -> None:
 @pytest.mark.parametrize("service", choreography.services())
 def test_a_service_reacts_to_what_its_signatures_say(service: str) -> None:
     wired = load(f"{service}.app").service.reactions
-    assert wired.keys() == {event.__name__ for event in choreography.hears_of(service)}
+    assert wired.keys() == {event.name for event in choreography.hears_of(service)}
     for step in choreography.steps():
         if step.service == service and step.heard:
-            reaction = wired[step.heard.__name__]
+            reaction = wired[step.heard.name]
             assert getattr(reaction, "func", reaction).__name__ == step.name
 
 

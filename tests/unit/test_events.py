@@ -94,7 +94,7 @@ REFUSED: dict[Any, list[Any]] = {
     ],
 }
 
-EVERY_FIELD = [pytest.param(e, f, id=f"{e.__name__}.{f.encode_name}") for e in EVENTS.values() for f in fields(e)]
+EVERY_FIELD = [pytest.param(e, f, id=f"{e.name}.{f.encode_name}") for e in EVENTS.values() for f in fields(e)]
 EVERY_EVENT = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 
 
@@ -137,11 +137,11 @@ def test_every_problem_is_named_at_once(event: type[Event]) -> None:
 
 @EVERY_EVENT
 def test_the_event_type_is_the_detail_type(event: type[Event]) -> None:
-    (other, *_) = EVENTS.keys() - {event.__name__}
+    (other, *_) = EVENTS.keys() - {event.name}
     said = detail(a(event))
     unsaid = {name: value for name, value in said.items() if name != "eventType"}
     for raw in (said | {"eventType": other}, said | {"eventType": None}, unsaid):
-        assert problems(raw, event) == [f"eventType: expected '{event.__name__}'"]
+        assert problems(raw, event) == [f"eventType: expected '{event.name}'"]
 
 
 @EVERY_EVENT
@@ -260,7 +260,7 @@ def test_what_is_told_is_heard_unchanged(event: Event) -> None:
 @EVERY_EVENT
 def test_the_largest_event_is_under_2_kb(event: type[Event]) -> None:
     raw = {field.encode_name: ACCEPTED[field.type][-1] for field in fields(event)}
-    size = len(to_json(parse(raw | {"eventType": event.__name__}, event)))
+    size = len(to_json(parse(raw | {"eventType": event.name}, event)))
     assert size < 2_000
     assert size * ENTRIES_MAX < 256_000
 

@@ -10,7 +10,7 @@ from saga.events import EVENTS
 from sagactl import choreography, graph
 from sagactl.cli import app
 
-LEADS_TO = {(event.__name__, told.__name__) for event, facts in choreography.leads_to().items() for told in facts}
+LEADS_TO = {(event.name, told.name) for event, facts in choreography.leads_to().items() for told in facts}
 ENDS = {("ShipmentOK", "order COMPLETED"), ("OrderFailed", "order FAILED")}
 
 
@@ -21,7 +21,7 @@ def printed(as_format: str) -> str:
 
 
 def test_an_order_ends_by_what_completes_it_or_tells_that_it_failed() -> None:
-    assert {(event.__name__, f"order {end}") for event, end in choreography.ends().items()} == ENDS
+    assert {(event.name, f"order {end}") for event, end in choreography.ends().items()} == ENDS
 
 
 def test_the_edges_are_what_leads_to_what() -> None:

@@ -28,7 +28,7 @@ LONGEST: dict[str, Any] = {
 def largest(service: str) -> Entry[Any]:
     """An entry with every field at its longest, that has heard and told whatever the service can."""
     reactions = [step for step in choreography.steps() if step.service == service and step.heard]
-    tells = {str(step.heard and step.heard.__name__): [fact.__name__ for fact in step.tells] for step in reactions}
+    tells = {str(step.heard and step.heard.name): [fact.name for fact in step.tells] for step in reactions}
     state: Any = reactions[0].state
     (status,) = (max(get_args(f.type), key=len) for f in fields(state) if f.name == "status")
     longest = {f.name: LONGEST[f.name] for f in fields(state) if f.name != "status"}

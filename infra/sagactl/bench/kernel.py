@@ -77,7 +77,7 @@ def _steps(service: str) -> tuple[Callable[..., None], list[_Step]]:
     """The service's handler, and what it hears of a saga that completes."""
     app = loading.load(f"{service}.app")
     clients = (app.service.ledger.client, app.service.bus._client)
-    heard = [event.__name__ for event in choreography.hears_of(service)]
+    heard = [event.name for event in choreography.hears_of(service)]
     steps: list[_Step] = []
     item: dict[str, Any] = {}
     for name in (name for name in heard if choreography.kind_of(name) == "progress"):

@@ -39,7 +39,7 @@ class Serial:
         outputs = {name: name for name in template.resources("AWS::DynamoDB::Table")}
         self.stack = Stack(where, outputs)
         self.services = {name: loading.load(f"{name}.app") for name in choreography.services()}
-        self.hears = {name: {event.__name__ for event in choreography.hears_of(name)} for name in self.services}
+        self.hears = {name: {event.name for event in choreography.hears_of(name)} for name in self.services}
         self.http, self.watchdog = loading.load("order.http"), loading.load("order.watchdog")
         self.journal = loading.load("journal.app")
         self.delivered = 0

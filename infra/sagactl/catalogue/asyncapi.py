@@ -59,14 +59,14 @@ def _operation(service: str, action: str, events: choreography.Events) -> dict[s
         "action": action,
         "channel": {"$ref": "#/channels/bus"},
         "tags": [{"name": service}],
-        "messages": [{"$ref": f"#/channels/bus/messages/{event.__name__}"} for event in events],
+        "messages": [{"$ref": f"#/channels/bus/messages/{event.name}"} for event in events],
     }
 
 
 def _message(event: type[Event]) -> dict[str, Any]:
-    name = event.__name__
+    name = event.name
     tellers = [step for step in choreography.steps() if event in step.tells]
-    causes = [step.heard.__name__ if step.heard else "nothing heard before" for step in tellers]
+    causes = [step.heard.name if step.heard else "nothing heard before" for step in tellers]
     return {
         "name": name,
         "title": name,

@@ -34,7 +34,7 @@ def problems() -> Iterator[str]:
 def telling(function: Function) -> Iterator[str]:
     """The role may put on the bus exactly what the function's handler tells, of every event from every source."""
     tells = [fact for step in choreography.wired_in(function.module) for fact in step.tells]
-    wanted = {(fact.source, fact.__name__) for fact in tells}
+    wanted = {(fact.source, fact.name) for fact in tells}
     granted = policies.statements(function)
     found = {
         (source, name)

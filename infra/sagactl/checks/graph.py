@@ -27,8 +27,8 @@ def cycles() -> Iterator[str]:
     while cycle := _cycle(after):
         edges = list(itertools.pairwise(cycle))
         yield (
-            f"{cycle[0].__name__} leads back to itself. Have one of these reactions hear or tell something else:\n"
-            + "\n".join(f"    {heard.__name__} -> {told.__name__}: {_reactions(heard, told)}" for heard, told in edges)
+            f"{cycle[0].name} leads back to itself. Have one of these reactions hear or tell something else:\n"
+            + "\n".join(f"    {heard.name} -> {told.name}: {_reactions(heard, told)}" for heard, told in edges)
         )
         after[edges[-1][0]].remove(edges[-1][1])
 
@@ -104,7 +104,7 @@ def not_undone() -> Iterator[str]:
     """Each failure leads to each compensation of what may have been done before it."""
     undoing = choreography.compensations()
     for failure in filter(choreography.is_failure, EVENTS.values()):
-        if failure.__name__ in FOR_LISTENERS:
+        if failure.name in FOR_LISTENERS:
             continue  # told once all is undone
         missing = [undo for undo in undoing if undo not in choreography.leads_at_last_to(failure)]
         for undo in missing:
@@ -112,8 +112,8 @@ def not_undone() -> Iterator[str]:
                 if not _excludes(act, failure):
                     service = undo.source.removeprefix("saga.")
                     yield (
-                        f"{failure.__name__} may come after {act.__name__}, and nothing undoes that: no "
-                        f"{undo.__name__} follows. In functions/{service}/reactions.py, have a reaction hear it:\n"
+                        f"{failure.name} may come after {act.name}, and nothing undoes that: no "
+                        f"{undo.name} follows. In functions/{service}/reactions.py, have a reaction hear it:\n"
                         f"    event: {' | '.join(_heard_for(undo, failure))}"
                     )
 
@@ -131,8 +131,8 @@ def _excludes(act: type[Event], failure: type[Event]) -> bool:
 
 
 def _heard_for(undo: type[Event], failure: type[Event]) -> list[str]:
-    heard = [step.heard.__name__ for step in choreography.steps() if step.heard and step.tells == (undo,)]
-    return list(dict.fromkeys([*heard, failure.__name__]))
+    heard = [step.heard.name for step in choreography.steps() if step.heard and step.tells == (undo,)]
+    return list(dict.fromkeys([*heard, failure.name]))
 
 
 def dead_ends() -> Iterator[str]:
@@ -142,6 +142,6 @@ def dead_ends() -> Iterator[str]:
         reached = choreography.leads_at_last_to(event)
         if event not in ends and not reached & ends.keys():
             yield (
-                f"{event.__name__} leads to no end: its order stays open. Have a reaction hear it that closes the "
-                f"order, or that tells what does: {', '.join(end.__name__ for end in ends)}."
+                f"{event.name} leads to no end: its order stays open. Have a reaction hear it that closes the "
+                f"order, or that tells what does: {', '.join(end.name for end in ends)}."
             )

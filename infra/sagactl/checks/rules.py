@@ -39,7 +39,7 @@ def problems() -> Iterator[str]:
 
 def hearing(function: Function) -> Iterator[str]:
     """The function's rules that match facts match what its handler hears, and nothing else."""
-    wanted = {(step.heard.source, step.heard.__name__) for step in choreography.wired_in(function.module) if step.heard}
+    wanted = {(step.heard.source, step.heard.name) for step in choreography.wired_in(function.module) if step.heard}
     found: Pairs = set()
     for rule in rules_to(function):
         matched = _matched(rule)

@@ -87,7 +87,7 @@ class Feed:
     def _learn(self, item: dict[str, Any]) -> None:
         order = self._orders.setdefault(item["orderId"], Order())
         state = STATE_AFTER.get(item["detailType"], "")
-        if item["detailType"] == OrderCreated.__name__:
+        if item["detailType"] == OrderCreated.name:
             order.opened_at = order.opened_at or item["toldAt"]
         if state in shop.CLOSED and not order.closed_at:
             order.closed_at, order.status = item["toldAt"], state

@@ -72,10 +72,10 @@ class Desk:
         steps = [step for step in choreography.steps() if step.heard is None]
         events = [
             {
-                "name": event.__name__,
-                "kind": choreography.kind_of(event.__name__),
+                "name": event.name,
+                "kind": choreography.kind_of(event.name),
                 "toldBy": service,
-                "heardBy": choreography.heard_by(event.__name__, event.source),
+                "heardBy": choreography.heard_by(event.name, event.source),
                 "isUnasked": any(event in step.tells for step in steps),
             }
             for service in choreography.services()
