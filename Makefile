@@ -54,8 +54,8 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 	@PYTHONPATH=infra .venv/bin/python -m sagactl.local.dynamodb || true
 	@mkdir -p $(@D) && touch $@
 
-.saga/asyncapi/3.0.0.json: infra/sagactl/catalogue/asyncapi.py | .venv/installed
-	@.venv/bin/python -m sagactl.catalogue.asyncapi && touch $@
+.saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi.py | .venv/installed
+	@.venv/bin/python -m sagactl.local.asyncapi && touch $@
 
 .PHONY: lock
 lock: .venv/bin/uv
@@ -117,6 +117,6 @@ check: setup .saga/checkov/installed
 
 .PHONY: catalogue baseline
 catalogue: setup
-	@.venv/bin/python -m sagactl.catalogue.generated
+	@.venv/bin/python -m sagactl.design.catalogue
 baseline: setup
 	@.venv/bin/python -m sagactl.checks.compatibility

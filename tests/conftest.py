@@ -5,14 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from deployment import free_port
-from given import Counted, Logged
-from localstack.driver import Saga
+from support.deployment import free_port
+from support.driver import Saga
+from support.given import Counted, Logged
 
-from sagactl import aws, shop
-from sagactl.deploy import deploy
 from sagactl.local import localstack
-from sagactl.stack import Stack
+from sagactl.local.loading import log_to_stdout
+from sagactl.stack import aws, shop
+from sagactl.stack.deployed import Stack
+from sagactl.stack.deployment import deploy
 
 
 class Shown:
@@ -59,7 +60,7 @@ def counted(_shown: Shown) -> Counted:
         for line in _shown.take(metrics=True):
             content = json.loads(line)
             for metric in content["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
-                sums[metric["Name"]] += content[metric["Name"]]
+                sums[metric["Name"]] += sum(content[metric["Name"]])
         return sums
 
     return metrics
@@ -67,4 +68,5 @@ def counted(_shown: Shown) -> Counted:
 
 @pytest.fixture
 def _shown(capsys: pytest.CaptureFixture[str]) -> Shown:
+    log_to_stdout()
     return Shown(capsys)

@@ -5,10 +5,12 @@ from functools import partial
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from inventory.reactions import release, reserve
 from inventory.stock import DynamoStockLedger
 from saga.bus import EventBridgeBus
+from saga.observe import logger
 from saga.service import Service
 
 ledger = DynamoStockLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], os.environ["STOCK_TABLE_NAME"])
@@ -19,5 +21,6 @@ service = Service(
 )
 
 
+@logger.inject_lambda_context(correlation_id_path=EVENT_BRIDGE, clear_state=True)
 def handler(envelope: dict[str, Any], _context: object) -> None:
     service.hear(envelope)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from saga.events import OrderCreated, PaymentFail, ShipmentFail, StockFailed, StockRelease, StockReserved
+from contracts.events import OrderCreated, PaymentFail, ShipmentFail, StockFailed, StockRelease, StockReserved
 from saga.ledger import State
 
 

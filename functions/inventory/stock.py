@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from inventory.reactions import Reservation
-from saga.ledger import DynamoLedger, Entry, get, marshal, write
+from saga.dynamodb import get, marshal, write
+from saga.ledger import DynamoLedger, Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,7 +23,7 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
         self.stock_table = stock_table
 
     def available(self, product_id: str) -> int | None:
-        item = get(self.client, self.stock_table, "productId", product_id)
+        item = get(self.client, self.stock_table, {"productId": product_id})
         return int(item["available"]) if item else None
 
     def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:

@@ -2,33 +2,35 @@
 
 import json
 import os
-import traceback
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from journal.items import journal_entry, summary
-from saga.observe import log
+from saga.observe import logger
 
 dynamodb = boto3.client("dynamodb")
 table = os.environ["TABLE_NAME"]
 kept_seconds = int(os.environ["JOURNAL_DAYS"]) * 86_400
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> Any:
     """Only the records that failed go back to the queue."""
-    failed = [record["messageId"] for record in event["Records"] if not written_down(record)]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return process_partial_response(event, write_down, processor, context)
 
 
-def written_down(record: dict[str, Any]) -> bool:
+def write_down(record: SQSRecord) -> None:
     """Writing the same event twice leaves what writing it once does."""
-    try:
-        sent_ms = int(record["attributes"]["SentTimestamp"])
-        entry = journal_entry(json.loads(record["body"]), sent_ms, kept_seconds)
-        dynamodb.put_item(TableName=table, Item=entry)
-        dynamodb.update_item(TableName=table, **summary(entry))
-    except Exception:  # noqa: BLE001  # whatever it is, the queue brings the record again
-        log("ERROR", "not journaled", messageId=record["messageId"], exception=traceback.format_exc())
-        return False
-    return True
+    with logger.append_context_keys(messageId=record.message_id):
+        try:
+            sent_ms = int(record.attributes.sent_timestamp)
+            entry = journal_entry(json.loads(record.body), sent_ms, kept_seconds)
+            dynamodb.put_item(TableName=table, Item=entry)
+            dynamodb.update_item(TableName=table, **summary(entry))
+        except Exception:
+            logger.exception("not journaled")
+            raise

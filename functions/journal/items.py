@@ -10,7 +10,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any
 
-from saga.events import (
+from contracts.events import (
     OrderCreated,
     OrderFailed,
     PaymentCancel,
@@ -19,8 +19,8 @@ from saga.events import (
     ShipmentOK,
     StockFailed,
     StockRelease,
-    Timestamp,
 )
+from saga.event import Timestamp
 
 SHARDS = 4
 SUMMARY = "summary"

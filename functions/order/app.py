@@ -4,10 +4,12 @@ import os
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
 from saga.bus import EventBridgeBus
 from saga.ledger import DynamoLedger
+from saga.observe import logger
 from saga.service import Service
 
 service = Service(
@@ -18,5 +20,6 @@ service = Service(
 )
 
 
+@logger.inject_lambda_context(correlation_id_path=EVENT_BRIDGE, clear_state=True)
 def handler(envelope: dict[str, Any], _context: object) -> None:
     service.hear(envelope)

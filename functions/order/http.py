@@ -1,4 +1,4 @@
-"""Order's public door: POST /orders places an order, GET /orders/{orderId} says how it fares."""
+"""Order's public door: POST /orders places an order, GET /orders/{orderId} returns its status."""
 
 import base64
 import json
@@ -8,12 +8,17 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from msgspec.structs import astuple
 
+from contracts.events import OrderCreated
 from order.app import service
+from order.reactions import Order
 from order.unasked import PlaceOrder, create
-from saga.events import Metadata, Refused, Timestamp, parse, to_json
-from saga.observe import count, log
+from saga.event import Metadata, Timestamp
+from saga.ledger import Entry
+from saga.observe import count, logger
+from saga.serialization import Refused, parse, to_json
 from saga.service import fact
 
 BODY_BYTES_MAX = 64 * 1024
@@ -27,15 +32,17 @@ class HttpError(Exception):
 
     def __init__(self, status: HTTPStatus, *problems: str) -> None:
         super().__init__(status, problems)
-        self.status, self.problems = status, problems
+        self.status = status
+        self.problems = problems
 
 
+@logger.inject_lambda_context(correlation_id_path=API_GATEWAY_REST, clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         return app.resolve(event, context)
     except Exception as error:
         count("Failures")
-        log("ERROR", f"{type(error).__name__}: {error}")
+        logger.error(f"{type(error).__name__}: {error}")
         raise
 
 
@@ -45,30 +52,25 @@ def post_order() -> Response[str]:
 
     A repeated Idempotency-Key finds the order it placed, and tells again only while it is open.
     """
-    order_id, wanted, now = new_order_id(), wanted_order(), Timestamp.now()
+    order_id = new_order_id()
+    wanted = wanted_order()
+    now = Timestamp.now()
     event = create(order_id, wanted, now)
+    logger.append_keys(orderId=str(order_id), detailType=event.name)
     entry = service.learn(event, now).entry
     order = entry.state
     if (order.product_id, order.quantity, order.amount) != astuple(wanted):
         raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")
-    told = "nothing"
-    if order.open_shard is not None:
-        service.bus.tell([fact(entry, event.name, Metadata())])
-        told = event.name
-    log("INFO", "placed", orderId=order_id, detailType=event.name, decided=order.status, told=told)
+    if order.is_open:
+        service.bus.tell([fact(entry, OrderCreated, Metadata())])
+    logger.info("placed", decided=order.status, told=event.name if order.is_open else "nothing")
     answer = {"orderId": order_id, "status": order.status}
     return json_response(HTTPStatus.ACCEPTED, answer, Location=f"orders/{order_id}")
 
 
 @app.get("/orders/<order_id>")
 def get_order(order_id: str) -> Response[str]:
-    try:
-        known = UUID(order_id)
-    except ValueError:
-        known = None
-    entry = service.ledger.recall(known) if known else None
-    if entry is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "orderId: no such order")
+    entry = known_order(order_id)
     order = entry.state
     return json_response(
         HTTPStatus.OK,
@@ -88,7 +90,7 @@ def get_order(order_id: str) -> Response[str]:
 @app.exception_handler(HttpError)  # type: ignore[untyped-decorator]  # untyped in powertools
 def refuse(error: HttpError) -> Response[str]:
     count("Refusals")
-    log("WARN", "refused", status=error.status, problems=error.problems)
+    logger.warning("refused", status=error.status, problems=error.problems)
     return json_response(error.status, {"message": error.status.phrase, "problems": error.problems})
 
 
@@ -102,6 +104,19 @@ def new_order_id() -> UUID:
     context = app.current_event.request_context
     account_id = context.identity.account_id or context.account_id  # the caller's, if it signed, or else the API's
     return uuid5(_ORDER_OF_KEY, f"{account_id}:{key}")
+
+
+def known_order(order_id: str) -> Entry[Order]:
+    unknown = HttpError(HTTPStatus.NOT_FOUND, "orderId: no such order")
+    try:
+        parsed = UUID(order_id)
+    except ValueError:
+        raise unknown from None
+    logger.append_keys(orderId=str(parsed))
+    entry = service.ledger.recall(parsed)
+    if entry is None:
+        raise unknown
+    return entry
 
 
 def wanted_order() -> PlaceOrder:

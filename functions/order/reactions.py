@@ -1,12 +1,10 @@
-"""Order owns an order's status. It hears how the other services fared, and closes the order."""
+"""Order owns an order's status. It hears what the other services did, and closes the order."""
 
 from typing import Literal
 
 from msgspec.structs import replace
 
-from saga.events import (
-    Amount,
-    Event,
+from contracts.events import (
     OrderCreated,
     OrderFailed,
     PaymentCancel,
@@ -16,15 +14,18 @@ from saga.events import (
     StockFailed,
     StockRelease,
 )
+from contracts.values import Amount
+from saga.event import Event
 from saga.ledger import State
 
 OPEN_SHARDS = 4
 
 
 class Order(State, frozen=True):
-    """`open_shard` is set while the order is open: the watchdog's index of open orders goes by it.
+    """What has become of an order so far.
 
     Product, quantity and amount are unknown if another event was heard before OrderCreated.
+    `open_shard` is set while the order is open: the watchdog's index of open orders goes by it.
     """
 
     status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"]
@@ -36,6 +37,11 @@ class Order(State, frozen=True):
     stock_settled: bool = False
     reason: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Neither COMPLETED nor FAILED."""
+        return self.open_shard is not None
+
 
 def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
     """Opens the order, or fills in the details of one that was heard of before."""
@@ -44,8 +50,9 @@ def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
 
 
 def complete(event: ShipmentOK, order: Order | None) -> tuple[Order, None]:
+    """Closes the order: it is paid for, reserved and shipped."""
     order = order or opened(event)
-    if order.open_shard is None:
+    if not order.is_open:
         return order, None
     return replace(order, status="COMPLETED", open_shard=None), None
 
@@ -67,7 +74,7 @@ def settle_stock(event: StockFailed | StockRelease, order: Order | None) -> tupl
 def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, type[OrderFailed] | None]:
     """Fails the order once payment and stock are settled: nothing is charged or reserved any more."""
     order = order or opened(event)
-    if order.open_shard is None:
+    if not order.is_open:
         return order, None
     reason = order.reason or getattr(event, "reason", None)  # the first one heard stays
     order = replace(order, status="FAILING", reason=reason, **settled)

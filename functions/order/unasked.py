@@ -2,7 +2,9 @@
 
 from msgspec import Struct
 
-from saga.events import Amount, Metadata, OrderCreated, OrderExpired, OrderId, ProductId, Quantity, Timestamp
+from contracts.events import OrderCreated, OrderExpired
+from contracts.values import Amount, ProductId, Quantity
+from saga.event import Metadata, OrderId, Timestamp
 
 
 class PlaceOrder(Struct, frozen=True, rename="camel"):

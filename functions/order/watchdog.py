@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import boto3
+from aws_lambda_powertools.metrics import MetricUnit
 
 from order.reactions import OPEN_SHARDS
 from order.unasked import expire
 from saga.bus import ENTRIES_MAX, EventBridgeBus
-from saga.events import Timestamp
-from saga.observe import count, log
+from saga.event import Timestamp
+from saga.observe import count, logger
 
 WINDOW = timedelta(seconds=130)  # two periods between runs and a little, so that one may be missed and the next late
 OLDEST_ASKED = timedelta(days=14)  # older ones are for the alarm on the oldest open order
@@ -26,6 +27,7 @@ table = os.environ["TABLE_NAME"]
 deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(_event: object, _context: object) -> None:
     now = datetime.now(UTC)
     late = {order: None for window in windows(now, deadline) for order in open_orders(*window)}
@@ -33,10 +35,10 @@ def handler(_event: object, _context: object) -> None:
         facts = [expire(order_id, due(opened_at)) for order_id, opened_at in batch]
         bus.tell(facts)
         for fact in facts:
-            log("INFO", "expired", orderId=fact.order_id, detailType=fact.name, told=fact.name)
+            logger.info("expired", orderId=str(fact.order_id), detailType=fact.name, told=fact.name)
     count("SagasExpired", len(late))
     oldest = min((opened_at for _, opened_at in open_orders(limit=1)), default=Timestamp.of(now))
-    count("OldestOpenSeconds", (now - datetime.fromisoformat(oldest)).total_seconds(), "Seconds")
+    count("OldestOpenSeconds", (now - datetime.fromisoformat(oldest)).total_seconds(), MetricUnit.Seconds)
 
 
 def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Timestamp]]:

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
+from contracts.values import Amount
 from payment.reactions import Payment, cancel, charge
 from saga.bus import EventBridgeBus
-from saga.events import Amount
 from saga.ledger import DynamoLedger
+from saga.observe import logger
 from saga.service import Service
 
 service = Service(
@@ -19,5 +21,6 @@ service = Service(
 )
 
 
+@logger.inject_lambda_context(correlation_id_path=EVENT_BRIDGE, clear_state=True)
 def handler(envelope: dict[str, Any], _context: object) -> None:
     service.hear(envelope)

@@ -5,16 +5,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from saga.events import (
-    Amount,
-    AmountOrZero,
-    OrderCreated,
-    PaymentCancel,
-    PaymentFail,
-    PaymentOK,
-    ShipmentFail,
-    StockFailed,
-)
+from contracts.events import OrderCreated, PaymentCancel, PaymentFail, PaymentOK, ShipmentFail, StockFailed
+from contracts.values import Amount, AmountOrZero
 from saga.ledger import State
 
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from saga.events import Event, to_json
+from saga.event import Event
+from saga.serialization import to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 ATTEMPTS = 4
-ENTRIES_MAX = 10  # of one PutEvents call; its other limit, 256 KB, is far off: events are under 2 KB
+ENTRIES_MAX = 10  # of one PutEvents call; its other limit, of bytes, is far off: events are under 2 KB
 
 
 class NotTold(Exception):
@@ -20,31 +21,41 @@ class NotTold(Exception):
 
 
 class Bus(Protocol):
-    """`tell` returns once every fact is on the bus, or raises NotTold."""
+    """Where a service tells its facts."""
 
-    def tell(self, facts: Sequence[Event]) -> None: ...
+    def tell(self, facts: Sequence[Event]) -> None:
+        """Returns once every fact is on the bus, or raises NotTold."""
 
 
 class EventBridgeBus:
     """PutEvents answers 200 even where it refused entries: each entry's result is read, and retried."""
 
     def __init__(self, client: "EventBridgeClient", name: str, pause: Callable[[float], None] = time.sleep) -> None:
-        self._client, self._name, self._pause = client, name, pause
+        self._client = client
+        self._name = name
+        self._pause = pause
 
     def tell(self, facts: Sequence[Event]) -> None:
         for batch in itertools.batched(facts, ENTRIES_MAX, strict=False):
-            entries = [self._entry(fact) for fact in batch]
-            for attempt in range(ATTEMPTS):
-                if attempt:
-                    self._pause(random.uniform(0, 0.1) * attempt)
-                results = self._client.put_events(Entries=entries)["Entries"]
-                failed = [(e, r) for e, r in zip(entries, results, strict=True) if "ErrorCode" in r]
-                entries = [entry for entry, _ in failed]
-                if not entries:
-                    break
-            else:
-                raise NotTold("; ".join(f"{e['DetailType']}: {r['ErrorCode']}" for e, r in failed))
+            self._put([self._entry(fact) for fact in batch])
+
+    def _put(self, entries: list[Any]) -> None:
+        refusals = ""
+        for attempt in range(ATTEMPTS):
+            if attempt > 0:
+                self._pause(random.uniform(0, 0.1) * attempt)
+            results = self._client.put_events(Entries=entries)["Entries"]
+            refused = [pair for pair in zip(entries, results, strict=True) if "ErrorCode" in pair[1]]
+            if not refused:
+                return
+            entries = [entry for entry, _ in refused]
+            refusals = "; ".join(f"{entry['DetailType']}: {result['ErrorCode']}" for entry, result in refused)
+        raise NotTold(refusals)
 
     def _entry(self, fact: Event) -> Any:
-        detail = to_json(fact).decode()
-        return {"EventBusName": self._name, "Source": fact.source, "DetailType": fact.name, "Detail": detail}
+        return {
+            "EventBusName": self._name,
+            "Source": fact.source,
+            "DetailType": fact.name,
+            "Detail": to_json(fact).decode(),
+        }

@@ -1,24 +1,20 @@
 """The ledger: one entry per order in a service's own table, replaced in one conditional write."""
 
-from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import msgspec
-from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import Struct, StructMeta
+from msgspec.structs import fields
 
-from saga.events import Timestamp, to_builtins
+from saga.dynamodb import Conflict, get, marshal, write
+from saga.event import Timestamp
+from saga.serialization import to_builtins
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-
-class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What a service knows of one order. A fact that it tells takes its fields from here, by name."""
-
-    status: str
+__all__ = ["Conflict", "DynamoLedger", "Entry", "Heard", "Ledger", "State"]
 
 
 class Heard(Struct, frozen=True, array_like=True):
@@ -39,93 +35,70 @@ class Entry[S: State](Struct, frozen=True, rename="camel"):
     told: dict[str, Timestamp]
 
 
-class Conflict(Exception):
-    """Another write came first: recall, and decide again."""
+class _StateMeta(StructMeta):
+    """Refuses a State that would overwrite the entry's own fields where both are laid flat into one item."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
+        cls: Any = super().__new__(mcls, name, bases, namespace, **config)
+        taken = _field_names(cls) & _field_names(Entry)
+        if taken:
+            raise TypeError(f"{name}: the ledger has {', '.join(sorted(taken))} of its own. Choose another name")
+        return cls
+
+
+def _field_names(struct: type[Struct]) -> set[str]:
+    return {field.encode_name for field in fields(struct)}
+
+
+class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, metaclass=_StateMeta):
+    """What a service knows of one order; each service has a subclass.
+
+    A fact that the service tells takes its fields from here, by their Python names.
+    """
+
+    status: str
 
 
 class Ledger[S: State](Protocol):
-    """`record` replaces the entry before, or writes nothing and raises Conflict."""
+    """Where a service keeps its entries."""
 
     def recall(self, order_id: UUID) -> Entry[S] | None: ...
 
-    def record(self, entry: Entry[S], before: Entry[S] | None) -> None: ...
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        """Replaces the entry `before`, or writes nothing and raises Conflict."""
 
 
 class DynamoLedger[S: State]:
     """Entries in a table keyed by orderId. What DynamoDB refuses for another reason is a ClientError."""
 
     def __init__(self, client: "DynamoDBClient", table: str, state: type[S]) -> None:
-        self.client, self.table = client, table
+        self.client = client
+        self.table = table
         self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
-        item = get(self.client, self.table, "orderId", str(order_id))
-        return self._entry(item) if item else None
-
-    def _entry(self, item: dict[str, Any]) -> Any:
-        """Times and amounts were checked before they were written, so that they are made here, not parsed."""
-        return msgspec.convert(item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value))
+        item = get(self.client, self.table, {"orderId": str(order_id)})
+        if item is None:
+            return None
+        # Times and amounts were checked before they were written: they are made here, not parsed.
+        entry: Entry[S] = msgspec.convert(
+            item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value)
+        )
+        return entry
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
         write(self.client.put_item, **self.put(entry, before))
 
     def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
-        """PutItem's arguments: a State is laid flat into the item, beside the entry's own fields."""
-        fields = to_builtins(entry)
-        put = {"TableName": self.table, "Item": marshal(fields | fields.pop("state"))}
+        """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields."""
+        item = to_builtins(entry)
+        item |= item.pop("state")
+        put = {"TableName": self.table, "Item": marshal(item)}
         if before is None:
-            return put | {"ConditionExpression": "attribute_not_exists(orderId)"}
-        values = {":before": {"N": str(before.version)}}
-        return put | {"ConditionExpression": "version = :before", "ExpressionAttributeValues": values}
-
-
-def get(client: "DynamoDBClient", table: str, name: str, key: str) -> dict[str, Any] | None:
-    """One item by its key, strongly consistent."""
-    item = client.get_item(TableName=table, Key={name: {"S": key}}, ConsistentRead=True).get("Item")
-    return unmarshal(item) if item else None
-
-
-def marshal(fields: dict[str, Any]) -> Any:
-    """Plain values as DynamoDB's; boto3's serializer needs six times as long."""
-    return {name: _TYPED[type(value)](value) for name, value in fields.items()}
-
-
-def unmarshal(item: Any) -> dict[str, Any]:
-    """DynamoDB's values as plain ones: a whole number is an int, any other a Decimal."""
-    return {name: _PLAIN[kind](value) for name, typed in item.items() for kind, value in typed.items()}
-
-
-def _typed_list(values: Iterable[Any]) -> Any:
-    return {"L": [_TYPED[type(value)](value) for value in values]}
-
-
-_TYPED: dict[type, Callable[[Any], Any]] = {
-    str: lambda text: {"S": text},
-    int: lambda number: {"N": str(number)},
-    Decimal: lambda number: {"N": str(number)},
-    bool: lambda truth: {"BOOL": truth},
-    type(None): lambda _: {"NULL": True},
-    dict: lambda fields: {"M": marshal(fields)},
-    list: _typed_list,
-    tuple: _typed_list,
-}
-_PLAIN: dict[str, Callable[[Any], Any]] = {
-    "S": str,
-    "BOOL": bool,
-    "N": msgspec.json.Decoder(int | Decimal).decode,
-    "NULL": lambda _: None,
-    "M": unmarshal,
-    "L": lambda values: [_PLAIN[kind](value) for typed in values for kind, value in typed.items()],
-}
-
-
-def write(operation: Callable[..., Any], **arguments: Any) -> None:
-    """Raises Conflict where DynamoDB refuses the write because another came first."""
-    try:
-        operation(**arguments)
-    except ClientError as error:
-        reasons: Any = error.response.get("CancellationReasons", ())
-        codes = {error.response["Error"]["Code"].removesuffix("Exception"), *(r["Code"] for r in reasons)}
-        if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
-            raise Conflict from error
-        raise
+            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(orderId)"}
+        else:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": marshal({":before": before.version}),
+            }
+        return put | condition

@@ -5,9 +5,11 @@ from functools import partial
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from saga.bus import EventBridgeBus
 from saga.ledger import DynamoLedger
+from saga.observe import logger
 from saga.service import Service
 from shipping.reactions import Shipment, expire, ship
 
@@ -18,5 +20,6 @@ service = Service(
 )
 
 
+@logger.inject_lambda_context(correlation_id_path=EVENT_BRIDGE, clear_state=True)
 def handler(envelope: dict[str, Any], _context: object) -> None:
     service.hear(envelope)

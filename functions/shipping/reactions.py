@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from saga.events import OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from contracts.events import OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
 from saga.ledger import State
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from bench.peers import Peer, choreography, deploy_orchestrated, express, floor, orchestrated_usage, standard
 
-from sagactl import aws
 from sagactl.bench import load, timing
 from sagactl.bench.timing import Run
-from sagactl.deploy import deploy
 from sagactl.local import localstack
 from sagactl.paths import STATE
-from sagactl.stack import Stack
+from sagactl.stack import aws
+from sagactl.stack.deployed import Stack
+from sagactl.stack.deployment import deploy
 from sagactl.terminal import out, step, table
 
 ONE_BY_ONE, AT_ONCE = 40, 60

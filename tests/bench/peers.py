@@ -13,14 +13,15 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 
-from sagactl import aws, loading, shop
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.paths import PATHS, PRODUCT, UNITS
 from sagactl.bench.serial import running
 from sagactl.bench.timing import Closed, Place, Watcher
-from sagactl.deploy import prepare_local, sam
+from sagactl.local import loading
 from sagactl.paths import PROJECT, STATE
-from sagactl.stack import Stack
+from sagactl.stack import aws, shop
+from sagactl.stack.deployed import Stack
+from sagactl.stack.deployment import prepare_local, sam
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
 _TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")

@@ -1,7 +1,7 @@
 """What the kernel's time is measured by: each service's own calls, no more and no fewer. How long is not tested."""
 
-from sagactl import choreography
 from sagactl.bench import kernel
+from sagactl.design import choreography
 
 
 def test_every_service_is_timed_beside_its_own_calls() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from sagactl import watching
-from sagactl.stack import Stack
+from sagactl.page import serving
+from sagactl.stack.deployed import Stack
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(stack: Stack) -> Iterator[str]:
     """Of the page, which watches the deployed stack."""
-    with watching.served(lambda: stack, port=0) as address:
+    with serving.served(lambda: stack, port=0) as address:
         yield address
 
 

@@ -1,18 +1,20 @@
 """LocalStack goes away and comes back while somebody watches."""
 
-from deployment import free_port
 from playwright.sync_api import Browser, expect
+from support.deployment import free_port
 
-from sagactl import aws, shop, stack, watching
-from sagactl.deploy import deploy
 from sagactl.local import localstack
+from sagactl.page import serving
+from sagactl.stack import aws, shop
+from sagactl.stack import deployed as stack
+from sagactl.stack.deployment import deploy
 
 TIMEOUT_MS = 30_000
 
 
 def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(browser: Browser) -> None:
     port = free_port()
-    with watching.served(lambda: stack.find(use_aws=False, port=port), port=0) as address, browser.new_page() as page:
+    with serving.served(lambda: stack.find(use_aws=False, port=port), port=0) as address, browser.new_page() as page:
         page.goto(address)
         down, connection = page.locator("#down"), page.locator("#connection")
         gone = f"No LocalStack answers at http://127.0.0.1:{port}. Start it: saga up."

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from localstack.driver import Saga, eventually
 from playwright.sync_api import Page, expect
+from support.driver import Saga, eventually
 
-from saga.events import EVENTS
-from sagactl import aws, shop
-from sagactl.catalogue import samples
-from sagactl.stack import Stack
+from contracts.events import EVENTS
+from sagactl.design import samples
+from sagactl.stack import aws, shop
+from sagactl.stack.deployed import Stack
 
 TIMEOUT_MS = 30_000
 ALL_UNDONE = {"ShipmentFail", "PaymentCancel", "StockRelease", "OrderFailed"}

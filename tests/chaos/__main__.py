@@ -13,10 +13,11 @@ from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
 
-from sagactl import aws, demo, shop
-from sagactl.deploy import deploy
+from sagactl.commands import demo
 from sagactl.local import localstack
-from sagactl.stack import Stack
+from sagactl.stack import aws, shop
+from sagactl.stack.deployed import Stack
+from sagactl.stack.deployment import deploy
 from sagactl.terminal import step
 
 

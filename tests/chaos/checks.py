@@ -10,8 +10,8 @@ from typing import Any
 from chaos.clients import Placed
 from chaos.faulty_bus import Facts, FaultyBus
 
-from sagactl import aws, books, dead_letters
-from sagactl.stack import Stack
+from sagactl.stack import aws, books, dead_letters
+from sagactl.stack.deployed import Stack
 
 _JOURNAL_TIMEOUT_SECONDS = 600
 _EITHER = (("PaymentOK", "PaymentFail"), ("StockReserved", "StockFailed"), ("ShipmentOK", "ShipmentFail"))

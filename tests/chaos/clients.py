@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from chaos.plan import Wanted
 
+from contracts.events import OrderCreated
 from saga.bus import EventBridgeBus
-from saga.events import OrderCreated, Timestamp, parse
-from sagactl import api, books
+from saga.event import Timestamp
+from saga.serialization import parse
 from sagactl.errors import SagaError
-from sagactl.stack import Stack
+from sagactl.stack import api, books
+from sagactl.stack.deployed import Stack
 
 POSTS_MAX = 30
 _PAUSE_SECONDS = 1

@@ -7,9 +7,9 @@ from chaos.clients import Placed, put_again
 from chaos.faulty_bus import FaultyBus
 
 from saga.bus import EventBridgeBus
-from sagactl import books, dead_letters, shop
-from sagactl import redrive as redriving
-from sagactl.stack import Stack
+from sagactl.stack import books, dead_letters, shop
+from sagactl.stack import redrive as redriving
+from sagactl.stack.deployed import Stack
 
 QUIET_SECONDS = 4  # longer than Lambda waits before its last retry here, and a cold start
 _TIMEOUT_SECONDS = 300

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from sagactl import demo, shop
+from sagactl.commands import demo
+from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sagactl import aws
 from sagactl.local import localstack
+from sagactl.stack import aws
 
 _MARK = "LAMBDA_PROCESS_MARK"  # in the environment of LocalStack and all that it starts
 

@@ -2,7 +2,7 @@
 
 from chaos.storm import Storm
 
-from sagactl import shop
+from sagactl.stack import shop
 
 
 def report(storm: Storm) -> str:

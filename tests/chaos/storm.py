@@ -15,8 +15,8 @@ from chaos.plan import Plan, Wanted
 from chaos.processes import Processes
 
 from saga.bus import EventBridgeBus
-from sagactl import aws, books, shop
-from sagactl.stack import Stack
+from sagactl.stack import aws, books, shop
+from sagactl.stack.deployed import Stack
 
 CLIENTS = 8
 _FUNCTIONS = ("order", "order-http", "order-watchdog", "payment", "inventory", "shipping")

@@ -6,10 +6,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from emulation import create_tables
-from implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked, StockLedger
-from memory import MemoryLedger, MemoryStockLedger
 from moto import mock_aws
+from support.emulation import create_tables
+from support.implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked, StockLedger
+from support.memory import MemoryLedger, MemoryStockLedger
 
 from inventory.stock import DynamoStockLedger
 from saga.ledger import DynamoLedger, Ledger, State

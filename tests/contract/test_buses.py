@@ -6,13 +6,15 @@ from uuid import UUID
 
 import boto3
 import pytest
-from emulation import Heard
-from given import a, envelope
-from memory import MemoryBus
 from moto import mock_aws
+from support.emulation import Heard
+from support.given import a, envelope
+from support.memory import MemoryBus
 
+from contracts.events import EVENTS, OrderExpired
 from saga.bus import ENTRIES_MAX, Bus, EventBridgeBus
-from saga.events import EVENTS, Event, Metadata, OrderExpired, parse
+from saga.event import Event, Metadata
+from saga.serialization import parse
 
 type OnBus = Callable[[], list[tuple[str, Event]]]
 

@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from given import a
+from support.given import a
 
+from contracts.events import OrderExpired
 from saga.bus import ATTEMPTS, EventBridgeBus, NotTold
-from saga.events import Event, OrderExpired
+from saga.event import Event
 
 OK = {"EventId": "1"}
 REFUSED = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}

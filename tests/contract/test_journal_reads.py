@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from journal.items import STATES, journal_entry, shards, summary
-from saga.events import Timestamp
-from sagactl import journal
-from sagactl.stack import Stack
+from saga.event import Timestamp
+from sagactl.stack import journal
+from sagactl.stack.deployed import Stack
 
 TABLE = "JournalTable"
 MANY, PAGE = 10_000, 20

@@ -5,14 +5,15 @@ from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from given import AT
-from implementations import CONCURRENT, THREADS, LedgerOf
 from msgspec.structs import replace
+from support.given import AT
+from support.implementations import CONCURRENT, THREADS, LedgerOf
 
+from contracts.values import Amount
 from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
-from saga.events import Amount, Timestamp
+from saga.event import Timestamp
 from saga.ledger import Conflict, Entry, Heard, Ledger, State
 from shipping.reactions import Shipment
 

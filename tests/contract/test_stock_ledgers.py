@@ -5,9 +5,9 @@ from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
-from given import AT
-from implementations import CONCURRENT, THREADS, Stocked, StockLedger
 from msgspec.structs import replace
+from support.given import AT
+from support.implementations import CONCURRENT, THREADS, Stocked, StockLedger
 
 from inventory.reactions import Reservation
 from saga.ledger import Conflict, Entry

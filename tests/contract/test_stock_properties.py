@@ -14,20 +14,23 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
-from given import Counted, Logged, a, envelope
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from memory import MemoryBus
 from msgspec.structs import replace
+from support.given import Counted, Logged, a, envelope
+from support.memory import MemoryBus
 
+from contracts.events import OrderCreated, PaymentFail, ShipmentFail
 from inventory.reactions import Reservation, release, reserve
 from inventory.stock import DynamoStockLedger
-from saga.events import Event, OrderCreated, PaymentFail, ShipmentFail, to_json
+from saga.event import Event
 from saga.ledger import Conflict
-from saga.service import Reaction, Service
-from sagactl import shop
-from sagactl.stack import Stack
+from saga.reaction import Reaction
+from saga.serialization import to_json
+from saga.service import Service
+from sagactl.stack import shop
+from sagactl.stack.deployed import Stack
 
 PRODUCTS, ORDERS, AT_ONCE = 2, 10, 8
 DELIVERIES_MAX = 3  # of one event: Lambda's first, and its two retries

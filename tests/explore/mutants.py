@@ -12,16 +12,17 @@ from unittest.mock import patch
 
 from explore.explorer import Budget, Trial, Violation, explore
 from explore.world import APPS, World, case, quiet
-from memory import MemoryLedger, MemoryStockLedger
 from msgspec.structs import replace
+from support.memory import MemoryLedger, MemoryStockLedger
 
+from contracts.events import OrderExpired, OrderFailed, ShipmentFail, ShipmentOK
 from inventory.reactions import release, reserve
 from inventory.stock import given_back
 from order.reactions import Order, fail, settle_payment, settle_stock
 from payment.reactions import cancel, charge
 from saga import service
 from saga.bus import EventBridgeBus
-from saga.events import Event, Metadata, OrderExpired, OrderFailed, ShipmentFail, ShipmentOK, Timestamp
+from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
 from saga.service import Outcome, Service, fact
 from shipping.reactions import Shipment, expire, ship
@@ -117,11 +118,11 @@ def tell_before_record(self: Any, envelope: Any) -> None:
     state, told = self.reactions[event.name](event, before.state if before else None)
     if before and event.name in before.heard:
         name = before.heard[event.name].told
-        self.bus.tell([fact(before, name, Metadata())] if name else [])
+        self.bus.tell([fact(before, self.tells[name], Metadata())] if name else [])
         return
     entry = service._advance(before, event, state, told, Timestamp.now())
     if told:
-        self.bus.tell([fact(entry, told.name, Metadata())])
+        self.bus.tell([fact(entry, told, Metadata())])
     self.ledger.record(entry, before)
 
 

@@ -11,19 +11,22 @@ from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from unittest.mock import Mock, patch
+from unittest.mock import MagicMock, Mock, patch
 from uuid import UUID, uuid5
 
-from deployment import PROJECT, load
-from memory import MemoryLedger, MemoryStockLedger
 from msgspec.structs import replace
+from support.deployment import CONTEXT, PROJECT, load
+from support.memory import MemoryLedger, MemoryStockLedger
 
+from contracts.events import EVENTS, OrderCreated, OrderExpired
+from contracts.values import Amount
 from inventory.stock import DynamoStockLedger
 from order.unasked import expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
-from saga.events import EVENTS, Amount, Event, OrderCreated, OrderExpired, Timestamp, from_builtins, parse, to_json
+from saga.event import Event, Timestamp
 from saga.ledger import Conflict
+from saga.serialization import from_builtins, parse, to_json
 from saga.service import Service
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
@@ -176,7 +179,7 @@ def hear(delivery: Delivery, faulty: Faulty) -> None:
     fact = delivery.fact
     if delivery.service == HTTP:
         with patch.object(DOOR, "service", told):
-            answer = DOOR.handler(post(fact), None)
+            answer = DOOR.handler(post(fact), CONTEXT)
         assert answer["statusCode"] == HTTPStatus.ACCEPTED, answer
     else:
         detail = json.loads(to_json(fact))
@@ -212,5 +215,5 @@ def quiet() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(Timestamp, "now", classmethod(lambda _: NOW)))
         for module in (service_module, DOOR):
-            patches.enter_context(patch.multiple(module, log=Mock(), count=Mock()))
+            patches.enter_context(patch.multiple(module, logger=MagicMock(), count=Mock()))
         yield

@@ -9,17 +9,19 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import boto3
-from answers import exactly, hold, validator
-from deployment import load
-from emulation import create_tables
 from fuzz.inputs import JUNK, Input, inputs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.answers import exactly, hold, validator
+from support.deployment import CONTEXT, load
+from support.emulation import create_tables
 
+from contracts.events import EVENTS
 from order.unasked import PlaceOrder
-from saga.events import EVENTS, HOPS_MAX, Refused
-from sagactl import choreography
-from sagactl.catalogue.schemas import schema
+from saga.event import HOPS_MAX
+from saga.serialization import Refused
+from sagactl.design import choreography
+from sagactl.design.schemas import schema
 from sagactl.local import dynamodb
 
 LINE_BYTES_MAX = 1024
@@ -81,7 +83,7 @@ class Doors:
         problems: list[str] = []
         with self._judged() as judged:
             try:
-                self.handlers[f"{service}.app"](json.loads(json.dumps(envelope)), None)
+                self.handlers[f"{service}.app"](json.loads(json.dumps(envelope)), CONTEXT)
             except Refused as refused:
                 problems = refused.problems
             judged["is_accepted"] = not problems
@@ -92,7 +94,7 @@ class Doors:
         event = {"httpMethod": "POST", "path": "/orders", "resource": "/orders", "body": raw, "isBase64Encoded": True}
         request = {"headers": {"Content-Type": "application/json"}, "requestContext": {"accountId": "1"}}
         with self._judged() as judged:
-            answer = self.handlers["order.http"](event | request, None)
+            answer = self.handlers["order.http"](event | request, CONTEXT)
             judged["is_accepted"] = answer["statusCode"] < 400
         content = json.loads(answer["body"])
         hold("post", "/orders", answer["statusCode"], content)

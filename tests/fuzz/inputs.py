@@ -4,8 +4,8 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from answers import exactly, validator
 from hypothesis import strategies as st
+from support.answers import exactly, validator
 
 type Strategy = st.SearchStrategy[Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from localstack.driver import PRODUCT, Saga
+from support.driver import PRODUCT, Saga
 
-from sagactl.stack import Stack
+from sagactl.stack.deployed import Stack
 
 GOOD = {"productId": PRODUCT, "quantity": 2, "amount": 1000}
 JSON = {"Content-Type": "application/json"}

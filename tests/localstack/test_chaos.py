@@ -3,8 +3,8 @@
 from chaos.plan import SHORT, plan
 from chaos.storm import storm
 
-from sagactl import shop
-from sagactl.stack import Stack
+from sagactl.stack import shop
+from sagactl.stack.deployed import Stack
 
 SEED = 1
 

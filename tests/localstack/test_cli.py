@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from deployment import resources
-from localstack.driver import PRODUCT, Saga, eventually
+from support.deployment import resources
+from support.driver import PRODUCT, Saga, eventually
 from typer.testing import CliRunner, Result
 
-from sagactl import shop
 from sagactl.cli import app
-from sagactl.stack import Stack
+from sagactl.stack import shop
+from sagactl.stack.deployed import Stack
 
 type Command = Callable[..., Result]
 WANTED = ("--product", PRODUCT, "--quantity", "2", "--amount", "1000")

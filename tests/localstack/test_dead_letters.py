@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from localstack.driver import PRODUCT, Saga, eventually, order_created
+from support.driver import PRODUCT, Saga, eventually, order_created
 
-from saga.events import HOPS_MAX, Amount, Metadata, OrderCreated, StockFailed, StockReserved, Timestamp, to_json
-from sagactl import aws, dead_letters
-from sagactl.catalogue import samples
-from sagactl.stack import Stack
+from contracts.events import OrderCreated, StockFailed, StockReserved
+from contracts.values import Amount
+from saga.event import HOPS_MAX, Metadata, Timestamp
+from saga.serialization import to_json
+from sagactl.design import samples
+from sagactl.stack import aws, dead_letters
+from sagactl.stack.deployed import Stack
 
 type Letters = list[dict[str, Any]]
 ORDERS = {name: str(uuid.uuid4()) for name in ("poison", "loop", "healed")}

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from documents import PAGES, commands, follow, script
+from support.documents import PAGES, commands, follow, script
 
-from sagactl.stack import Stack
+from sagactl.stack.deployed import Stack
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "200000000002",  # an account of their own on the LocalStack of the other tests

@@ -7,13 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
-from localstack.driver import PRODUCT, Saga, eventually, order_created
+from support.driver import PRODUCT, Saga, eventually, order_created
 
+from contracts.events import OrderCreated
 from order.reactions import Order
-from saga.events import OrderCreated, Timestamp, to_json
+from saga.event import Timestamp
 from saga.ledger import DynamoLedger, Entry
-from sagactl import api, books, journal
-from sagactl.stack import Stack
+from saga.serialization import to_json
+from sagactl.stack import api, books, journal
+from sagactl.stack.deployed import Stack
 
 WANTED = {"productId": PRODUCT, "quantity": 2, "amount": 1000}
 

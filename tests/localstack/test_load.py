@@ -2,7 +2,7 @@
 
 import json
 
-from localstack.driver import Saga
+from support.driver import Saga
 
 
 def test_load_says_what_became_of_every_order(saga: Saga) -> None:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from sagactl import template
-from sagactl.catalogue import samples
 from sagactl.checks import patterns
 from sagactl.checks.rules import EVERY
-from sagactl.stack import Stack
+from sagactl.design import samples, template
+from sagactl.stack.deployed import Stack
 
 SHIPPED = {"source": ["saga.shipping"], "detail-type": ["ShipmentOK"]}
 RULES = [rule for rule in template.rules() if rule.pattern]

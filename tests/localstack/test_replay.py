@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from localstack.driver import PRODUCT, Saga, order_created
+from support.driver import PRODUCT, Saga, order_created
 
-from saga.events import Amount, Event, OrderCreated, OrderExpired, Timestamp
-from sagactl import aws, books, journal
-from sagactl.stack import Stack
+from contracts.events import OrderCreated, OrderExpired
+from contracts.values import Amount
+from saga.event import Event, Timestamp
+from sagactl.stack import aws, books, journal
+from sagactl.stack.deployed import Stack
 
 type Facts = list[dict[str, Any]]
 

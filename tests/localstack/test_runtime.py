@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from localstack.driver import Saga, eventually
+from support.driver import Saga, eventually
 
-from sagactl import aws
 from sagactl.local import localstack
-from sagactl.stack import Stack
+from sagactl.stack import aws
+from sagactl.stack.deployed import Stack
 
 OBEDIENT = """
 import os, subprocess, sys, time, uuid

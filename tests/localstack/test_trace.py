@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from localstack.driver import Saga, eventually, order_created
+from support.driver import Saga, eventually, order_created
 
-from sagactl.stack import Stack
+from sagactl.stack.deployed import Stack
 
 
 @pytest.fixture(scope="module")

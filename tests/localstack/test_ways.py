@@ -5,10 +5,10 @@ from itertools import product
 from typing import Any
 
 import pytest
-from localstack.driver import PRODUCT, Saga
+from support.driver import PRODUCT, Saga
 
-from sagactl import books, shop
-from sagactl.stack import Stack
+from sagactl.stack import books, shop
+from sagactl.stack.deployed import Stack
 
 DOORS: tuple[shop.Via, ...] = ("api", "bus")
 CREATED = {"OrderCreated"}

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from deployment import PROJECT, TEMPLATE, free_port
-from documents import commands, follow, script
+from support.deployment import PROJECT, TEMPLATE, free_port
+from support.documents import commands, follow, script
 
 from sagactl.local import localstack
-from sagactl.stack import Stack, find
+from sagactl.stack.deployed import Stack, find
 
 RUNTIME = TEMPLATE["Globals"]["Function"]["Runtime"].removeprefix("python")
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deployment import PROJECT, free_port
-from documents import commands, follow, script
 from samlocal.conftest import RUNTIME, Reader, docker
+from support.deployment import PROJECT, free_port
+from support.documents import commands, follow, script
 
 STAND_IN = r"""
 FROM public.ecr.aws/lambda/python:{runtime}-x86_64

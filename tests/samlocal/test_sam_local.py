@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import PROJECT, resources
 from samlocal.conftest import Reader
+from support.deployment import PROJECT, resources
 
-from sagactl import choreography, shop
-from sagactl.catalogue import samples
-from sagactl.stack import Stack
+from sagactl.design import choreography, samples
+from sagactl.stack import shop
+from sagactl.stack.deployed import Stack
 
 HEARD = [(service, event.name) for service in choreography.services() for event in choreography.hears_of(service)]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 import pytest
-from deployment import load
-from emulation import Function, Heard, create_tables
 from moto import mock_aws
+from support.deployment import load
+from support.emulation import Function, Heard, create_tables
 
 
 @pytest.fixture(scope="module")

@@ -16,16 +16,18 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from deployment import environment, load
-from emulation import Heard, create_tables
-from given import a, envelope
 from moto import mock_aws
+from support.deployment import CONTEXT, environment, load
+from support.emulation import Heard, create_tables
+from support.given import a, envelope
 
-from saga.events import Amount, OrderCreated, Timestamp
-from sagactl import template
+from contracts.events import OrderCreated
+from contracts.values import Amount
+from saga.event import Timestamp
 from sagactl.checks import patterns, policies
 from sagactl.checks.policies import Call
-from sagactl.template import Function, listed
+from sagactl.design import template
+from sagactl.design.template import Function, listed
 
 FUNCTIONS = template.functions()
 
@@ -47,7 +49,7 @@ class Saga:
     def invoke(self, name: str, event: Any) -> Any:
         self._running = name
         try:
-            return self._modules[name].handler(event, None)
+            return self._modules[name].handler(event, CONTEXT)
         finally:
             self._running = ""
 

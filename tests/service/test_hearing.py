@@ -5,30 +5,27 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
-from deployment import environment
-from emulation import Function, Heard, interleave, refusing
-from given import a, detail, envelope, named
 from msgspec.structs import replace
+from support.deployment import CONTEXT, environment
+from support.emulation import Function, Heard, interleave, refusing
+from support.given import a, detail, envelope, named
 
-from saga.bus import ATTEMPTS, NotTold
-from saga.events import (
+from contracts.events import (
     EVENTS,
-    HOPS_MAX,
-    Event,
-    Metadata,
     OrderCreated,
     OrderExpired,
     PaymentCancel,
     PaymentFail,
     PaymentOK,
-    Refused,
     ShipmentFail,
     ShipmentOK,
     StockFailed,
     StockRelease,
     StockReserved,
-    parse,
 )
+from saga.bus import ATTEMPTS, NotTold
+from saga.event import HOPS_MAX, Event, Metadata
+from saga.serialization import Refused, parse
 
 STOCKED = 1_000
 
@@ -49,7 +46,7 @@ class Delivery:
 
     def __call__(self, *events: Event, **other: Any) -> None:
         for event in events:
-            self.handler(envelope(replace(event, order_id=self.order_id), **other), None)
+            self.handler(envelope(replace(event, order_id=self.order_id), **other), CONTEXT)
 
     @property
     def entry(self) -> Any:

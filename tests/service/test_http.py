@@ -9,25 +9,18 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
-from answers import hold
-from deployment import environment
-from emulation import Function, Heard, interleave, refusing
-from given import Counted, a, envelope
 from msgspec.structs import fields
+from support.answers import hold
+from support.deployment import CONTEXT, environment
+from support.emulation import Function, Heard, interleave, refusing
+from support.given import Counted, a, envelope
 
+from contracts.events import EVENTS, OrderCreated, PaymentFail, ShipmentOK, StockFailed, StockRelease
+from contracts.values import Amount
 from order.unasked import PlaceOrder
 from saga.bus import ATTEMPTS, NotTold
-from saga.events import (
-    EVENTS,
-    Amount,
-    Event,
-    OrderCreated,
-    PaymentFail,
-    ShipmentOK,
-    StockFailed,
-    StockRelease,
-    parse,
-)
+from saga.event import Event
+from saga.serialization import parse
 
 JSON = {"Content-Type": "application/json"}
 ORDER = {"productId": "apple", "quantity": 2, "amount": 49.9}
@@ -91,7 +84,7 @@ class Api:
             "body": body,
             "isBase64Encoded": other.get("is_base64", False),
         }
-        answer = Answer(self.module.handler(event, None))
+        answer = Answer(self.module.handler(event, CONTEXT))
         if "statusCode" not in answer.content:  # the router's own answer to a path that API Gateway never hands on
             hold(method.lower(), event["resource"], answer.status, answer.content)
         return answer
@@ -103,7 +96,7 @@ def api(function: Function, heard: Heard) -> Api:
 
     def heard_by_order(order_id: UUID, *events: type[Event]) -> None:
         for event in events:
-            app.handler(envelope(a(event, order_id=order_id)), None)
+            app.handler(envelope(a(event, order_id=order_id)), CONTEXT)
 
     api = Api(function("order.http"), heard, heard_by_order)
     heard()
@@ -157,7 +150,7 @@ def test_the_echo_of_the_order_does_nothing(api: Api, function: Function, heard:
     answer = api.post()
     (echo,) = heard()
     before = api.module.service.ledger.recall(answer.order_id)
-    function("order.app").handler(echo, None)
+    function("order.app").handler(echo, CONTEXT)
     assert api.module.service.ledger.recall(answer.order_id) == before
     assert api.told() == []
 

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
-from deployment import environment
-from emulation import Function
-from given import Logged, a, envelope
+from support.deployment import CONTEXT, environment
+from support.emulation import Function
+from support.given import Logged, a, envelope
 
+from contracts.events import EVENTS, OrderCreated, PaymentOK, ShipmentOK, StockReserved
 from journal.items import SUMMARY, shards
-from saga.events import EVENTS, Event, OrderCreated, PaymentOK, ShipmentOK, StockReserved, Timestamp
+from saga.event import Event, Timestamp
 
 SENT_MS = 1_769_861_000_123
 TIMES: dict[type[Event], Timestamp] = {
@@ -45,7 +46,7 @@ class Journal:
 
     def write(self, *records: dict[str, Any]) -> list[str]:
         """Gives the ids of the messages that go back to the queue."""
-        failures = self.app.handler({"Records": list(records)}, None)["batchItemFailures"]
+        failures = self.app.handler({"Records": list(records)}, CONTEXT)["batchItemFailures"]
         return [failure["itemIdentifier"] for failure in failures]
 
     def items(self, order_id: UUID) -> list[dict[str, Any]]:

@@ -10,18 +10,19 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from deployment import tables
-from emulation import Function, Heard
-from given import a, envelope
+from support.deployment import CONTEXT, tables
+from support.emulation import Function, Heard
+from support.given import a, envelope
 
-from saga.events import EVENTS, Timestamp
-from sagactl import aws, journal
+from contracts.events import EVENTS
+from saga.event import Timestamp
 from sagactl.errors import SagaError
-from sagactl.stack import Stack
-from sagactl.watch import live
-from sagactl.watch.live import Feed, Known, Live
-from sagactl.watch.server import PAGE
-from sagactl.watching import served
+from sagactl.page import live
+from sagactl.page.live import Feed, Known, Live
+from sagactl.page.server import PAGE
+from sagactl.page.serving import served
+from sagactl.stack import aws, journal
+from sagactl.stack.deployed import Stack
 
 WANTED = {"productId": "item-001", "quantity": 2, "amount": 1000}
 NOW = datetime.now(UTC)
@@ -56,7 +57,7 @@ def told(function: Function, name: str, order_id: uuid.UUID, ago: timedelta = ti
     said = envelope(a(EVENTS[name], order_id=order_id, timestamp=at), event_id=str(uuid.uuid4()))
     attributes = {"SentTimestamp": str(int((NOW - ago).timestamp() * 1000)), "ApproximateReceiveCount": "1"}
     message = {"messageId": "1", "receiptHandle": "1", "body": json.dumps(said), "attributes": attributes}
-    answer = function("journal.app").handler({"Records": [message | {"eventSource": "aws:sqs"}]}, None)
+    answer = function("journal.app").handler({"Records": [message | {"eventSource": "aws:sqs"}]}, CONTEXT)
     assert answer == {"batchItemFailures": []}
 
 

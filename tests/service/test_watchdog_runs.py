@@ -7,15 +7,17 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
-from deployment import environment
-from emulation import Function, Heard, refusing
-from given import Counted
 from msgspec.structs import replace
+from support.deployment import CONTEXT, environment
+from support.emulation import Function, Heard, refusing
+from support.given import Counted
 
+from contracts.events import EVENTS, OrderExpired
 from order.reactions import OPEN_SHARDS, Order
 from saga.bus import ATTEMPTS, ENTRIES_MAX, NotTold
-from saga.events import EVENTS, OrderExpired, Timestamp, parse
+from saga.event import Timestamp
 from saga.ledger import DynamoLedger, Entry
+from saga.serialization import parse
 
 SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
 DEADLINE_SECONDS = int(environment("order.watchdog.handler")["DEADLINE_SECONDS"])
@@ -61,7 +63,7 @@ def run(watchdog: Any, heard: Heard) -> Callable[[], list[UUID]]:
     """One run of the watchdog; gives the orders that it told of."""
 
     def run() -> list[UUID]:
-        watchdog.handler(SCHEDULED, None)
+        watchdog.handler(SCHEDULED, CONTEXT)
         told = [parse(e["detail"], EVENTS[e["detail-type"]]) for e in heard()]
         assert all(isinstance(event, OrderExpired) for event in told)
         return [event.order_id for event in told]
@@ -117,7 +119,7 @@ def test_an_order_is_told_in_each_run_while_it_is_late_always_as_the_same_fact(
     order_id = place(DEADLINE_SECONDS)
     kept = orders.scan()["Items"]
     for _ in range(2):
-        watchdog.handler(SCHEDULED, None)
+        watchdog.handler(SCHEDULED, CONTEXT)
     first, second = [envelope["detail"] for envelope in heard()]
     due = datetime.fromisoformat(kept[0]["openedAt"]) + timedelta(seconds=DEADLINE_SECONDS)
     assert (first["orderId"], first["timestamp"]) == (str(order_id), Timestamp.of(due))
@@ -135,7 +137,7 @@ def test_many_late_orders_are_all_told_once(place: Place, run: Run) -> None:
 def test_late_orders_are_told_even_if_some_before_were_not(place: Place, run: Run, watchdog: Any, heard: Heard) -> None:
     late = [place(DEADLINE_SECONDS) for _ in range(ENTRIES_MAX)]
     with refusing(watchdog.bus._client, ATTEMPTS), pytest.raises(NotTold):
-        watchdog.handler(SCHEDULED, None)
+        watchdog.handler(SCHEDULED, CONTEXT)
     heard()
     assert sorted(run()) == sorted(late)
 

@@ -3,30 +3,30 @@
 import json
 
 import pytest
-from answers import exactly, validator
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import validate
+from support.answers import exactly, validator
 
-from saga.events import EVENTS
-from sagactl import choreography
-from sagactl.catalogue import asyncapi, generated, openapi, samples
-from sagactl.catalogue.schemas import schema
+from contracts.events import EVENTS
+from sagactl.design import asyncapi, catalogue, choreography, openapi, samples
+from sagactl.design.schemas import schema
+from sagactl.local.asyncapi import SPECIFICATION
 
 
 def test_everything_generated_is_what_the_code_says() -> None:
-    assert list(generated.problems()) == []
+    assert list(catalogue.problems()) == []
 
 
 def test_a_file_of_an_event_that_is_no_more_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = {path: content for path, content in generated.files().items() if "OrderExpired" not in path}
-    monkeypatch.setattr(generated, "files", lambda: kept)
-    [problem] = generated.problems()
+    kept = {path: content for path, content in catalogue.files().items() if "OrderExpired" not in path}
+    monkeypatch.setattr(catalogue, "files", lambda: kept)
+    [problem] = catalogue.problems()
     for path in ("events/OrderExpired.json", "events/entries/OrderExpired.json", "events/schemas/OrderExpired.json"):
         assert path in problem
 
 
 def test_the_asyncapi_document_is_valid_by_asyncapis_own_schema() -> None:
-    specification = Draft7Validator(json.loads(asyncapi.SPECIFICATION.read_text()))
+    specification = Draft7Validator(json.loads(SPECIFICATION.read_text()))
     assert [error.json_path for error in specification.iter_errors(asyncapi.document())] == []
 
 

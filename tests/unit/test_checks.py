@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from deployment import PROJECT
+from support.deployment import PROJECT
 
-from sagactl import choreography, template
 from sagactl.checks import compatibility, grants, patterns, rules
-from sagactl.template import Rule
+from sagactl.design import choreography, template
+from sagactl.design.template import Rule
 
 
 class Copy:
@@ -104,7 +104,8 @@ OrderWatchdogRole doesn't allow exactly what order.watchdog tells
 
 
 def test_a_renamed_field(copy: Copy) -> None:
-    copy.replace("functions/saga/events.py", 'refunded: AmountOrZero = field(name="amount")', "refunded: AmountOrZero")
+    field = 'refunded: AmountOrZero = field(name="amount")'
+    copy.replace("functions/contracts/events.py", field, "refunded: AmountOrZero")
     status, message = copy.check()
     assert status == 1
     assert (
@@ -138,9 +139,9 @@ CODE = {
         "ShipmentOK leads to no end: its order stays open.",
     ),
     "an event under another service's source": (
-        "functions/saga/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"',
+        "functions/contracts/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"',
         'class PaymentOK(Event, frozen=True):\n    source = "saga.order"',
-        "PaymentOK is told by payment, and its source in functions/saga/events.py is 'saga.order'.",
+        "PaymentOK is told by payment, and its source in functions/contracts/events.py is 'saga.order'.",
     ),
     "a reaction that no handler imports": (
         "functions/order/app.py", "import Order, complete, fail,", "import Order, complete,",
@@ -287,7 +288,7 @@ def event(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 
 def test_an_optional_field_may_be_added(copy: Copy) -> None:
     copy.replace(
-        "functions/saga/events.py",
+        "functions/contracts/events.py",
         'source = "saga.shipping"\n    reason: Reason',
         'source = "saga.shipping"\n    reason: Reason\n    carrier: Reason | None = None',
     )

@@ -3,12 +3,13 @@
 from graphlib import TopologicalSorter
 
 import pytest
-from deployment import load
 from msgspec.structs import fields
+from support.deployment import load
 
+from contracts.events import EVENTS, OrderCreated, OrderExpired
 from order.reactions import Order
-from saga.events import EVENTS, Event, OrderCreated, OrderExpired
-from sagactl import choreography
+from saga.event import Event
+from sagactl.design import choreography
 
 GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its teller's state says
 

@@ -15,14 +15,15 @@ from typing import Any
 import click
 import pytest
 import typer.main
-from deployment import PROJECT
+from support.deployment import PROJECT
 from typer.testing import CliRunner, Result
 
-from saga.events import EVENTS, parse
-from sagactl import deploy as deployment_of
-from sagactl import journal, ordering
+from contracts.events import EVENTS
+from saga.serialization import parse
 from sagactl.cli import app
+from sagactl.commands import orders
 from sagactl.local import dynamodb, localstack
+from sagactl.stack import deployment, journal
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
 
@@ -214,7 +215,7 @@ def test_what_is_not_localstack_does_not_answer_as_it(port: str) -> None:
 
 
 def test_deploy_wants_sam_then_localstack(port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment_of, "SAM_VENV", tmp_path)
+    monkeypatch.setattr(deployment, "SAM_VENV", tmp_path)
     assert error(run("deploy", "--port", port)) == "The SAM CLI is not installed. Run: make setup."
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/sam").touch()
@@ -366,7 +367,7 @@ def sleeping(folder: Path) -> "subprocess.Popen[bytes]":
 def test_orders_shows_what_any_event_says_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     events = {"OrderCreated": "2026-01-31T12:00:00.005Z"}
     found = [journal.Summary("[/red] :cat:", "PENDING", "2026-01-31T12:00:00.000Z", events)]
-    monkeypatch.setattr(ordering, "find", lambda **_: None)
+    monkeypatch.setattr(orders, "find", lambda **_: None)
     monkeypatch.setattr(journal, "orders", lambda *_, **__: found)
     [_, line] = run("orders").stdout.splitlines()
     assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSRequest
 
-from sagactl import aws
 from sagactl.local import localstack
+from sagactl.stack import aws
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
 ELSEWHERE = "http://192.0.2.1:4566"  # of a range that is nobody's

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
-from deployment import tables
-from emulation import create_tables
-from given import AT, ORDER_ID
 from moto import mock_aws
 from msgspec.structs import replace
+from support.deployment import tables
+from support.emulation import create_tables
+from support.given import AT, ORDER_ID
 
+from contracts.values import Amount
 from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
-from saga.events import Amount
 from saga.ledger import DynamoLedger, Entry, State
-from sagactl import aws, books, shop
-from sagactl.stack import Stack
+from sagactl.stack import aws, books, shop
+from sagactl.stack.deployed import Stack
 from shipping.reactions import Shipment
 
 PRODUCT, STOCKED = "item-001", 500

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import pytest
 from typer.testing import CliRunner
 
-from sagactl import books, demo, shop
 from sagactl.cli import app
-from sagactl.demo import Story
-from sagactl.journal import Told
-from sagactl.stack import Stack
+from sagactl.commands import demo
+from sagactl.commands.demo import Story
+from sagactl.stack import books, shop
+from sagactl.stack.deployed import Stack
+from sagactl.stack.journal import Told
 
 type Outcome = Callable[..., None]
 GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]

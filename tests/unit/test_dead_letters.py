@@ -9,17 +9,18 @@ from uuid import UUID
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from emulation import Heard, refusing
-from given import ORDER_ID, a, envelope
 from moto import mock_aws
+from support.emulation import Heard, refusing
+from support.given import ORDER_ID, a, envelope
 from typer.testing import CliRunner, Result
 
-from saga.events import OrderCreated
-from sagactl import aws, dead_letters, dlq
+from contracts.events import OrderCreated
 from sagactl.cli import app
-from sagactl.dead_letters import DeadLetter, Failure
-from sagactl.redrive import redrive
-from sagactl.stack import Stack
+from sagactl.commands import dlq
+from sagactl.stack import aws, dead_letters
+from sagactl.stack.dead_letters import DeadLetter, Failure
+from sagactl.stack.deployed import Stack
+from sagactl.stack.redrive import redrive
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:saga-payment"
 WATCHDOG = "arn:aws:lambda:eu-central-1:123456789012:function:saga-order-watchdog"

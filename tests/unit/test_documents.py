@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pytest
 import typer
 import yaml
-from deployment import PROJECT
-from documents import PAGES, README, blocks, prose
+from support.deployment import PROJECT
+from support.documents import PAGES, README, blocks, prose
 
 from sagactl.cli import app
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from given import AT, ORDER_ID
+from support.given import AT, ORDER_ID
 
 from inventory.reactions import Reservation
 from inventory.stock import DynamoStockLedger

@@ -6,31 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from given import AT, ORDER_ID, a, detail
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import FieldInfo, fields, replace
+from support.given import AT, ORDER_ID, a, detail
 
+from contracts.events import EVENTS, OrderCreated, PaymentCancel
+from contracts.values import Amount, AmountOrZero, ProductId, Quantity, QuantityOrZero, Reason
 from saga.bus import ENTRIES_MAX
-from saga.events import (
-    EVENTS,
-    HOPS_MAX,
-    Amount,
-    AmountOrZero,
-    Event,
-    Metadata,
-    OrderCreated,
-    OrderId,
-    PaymentCancel,
-    ProductId,
-    Quantity,
-    QuantityOrZero,
-    Reason,
-    Refused,
-    Timestamp,
-    parse,
-    to_json,
-)
+from saga.event import HOPS_MAX, Event, Metadata, OrderId, Timestamp
+from saga.serialization import Refused, parse, to_json
 
 WIDEST = "\N{PILE OF POO}"  # four bytes
 NAN, INFINITY = float("nan"), float("inf")

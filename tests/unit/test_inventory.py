@@ -1,18 +1,11 @@
 """Inventory: reserves an order's units once, and gives them back once the order has failed elsewhere."""
 
 import pytest
-from given import a, cases, every_case, named
+from support.given import a, cases, every_case, named
 
+from contracts.events import OrderCreated, PaymentFail, ShipmentFail, StockFailed, StockRelease, StockReserved
 from inventory.reactions import Reservation, release, reserve
-from saga.events import (
-    Event,
-    OrderCreated,
-    PaymentFail,
-    ShipmentFail,
-    StockFailed,
-    StockRelease,
-    StockReserved,
-)
+from saga.event import Event
 
 STOCK = {"apple": 5}
 
@@ -40,7 +33,7 @@ TABLE = [
     (NEVER_RESERVED,  a(ShipmentFail),                                     NEVER_RESERVED, StockRelease),
     # released before it was to be reserved: it never is
     (NEVER_RESERVED,  a(OrderCreated),                                     NEVER_RESERVED, StockRelease),
-    # these three can't be, as the shell lets OrderCreated through once: even so, nothing is reserved
+    # these three can't be, as the kernel lets OrderCreated through once: even so, nothing is reserved
     (GIVEN_BACK,      a(OrderCreated),                                     GIVEN_BACK,     StockRelease),
     (TOO_FEW,         a(OrderCreated),                                     TOO_FEW,        StockRelease),
     (RESERVED,        a(OrderCreated),                                     RESERVED,       StockRelease),

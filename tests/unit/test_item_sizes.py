@@ -3,15 +3,15 @@
 from typing import Any, get_args
 
 import pytest
-from deployment import load
-from given import AT, ORDER_ID
 from msgspec.structs import fields
+from support.deployment import load
+from support.given import AT, ORDER_ID
 
+from contracts.values import Amount
 from order.reactions import OPEN_SHARDS
-from saga.events import Amount
 from saga.ledger import Entry, Heard
-from sagactl import choreography
 from sagactl.bench.meter import item_bytes
+from sagactl.design import choreography
 
 LONGEST: dict[str, Any] = {
     "open_shard": OPEN_SHARDS - 1,

@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from given import AT, ORDER_ID, a, detail, envelope
+from support.given import AT, ORDER_ID, a, detail, envelope
 
+from contracts.events import EVENTS, OrderCreated, PaymentOK
 from journal import items as journal
-from saga.events import EVENTS, Event, OrderCreated, PaymentOK, Timestamp
+from saga.event import Event, Timestamp
 
 ARRIVED_MS = 1_769_861_000_123
 ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from given import ORDER_ID
+from support.given import ORDER_ID
 from typer.testing import CliRunner, Result
 
-from sagactl import aws, journal, logs
 from sagactl.cli import app
-from sagactl.stack import Stack
+from sagactl.commands import logs as commands_logs
+from sagactl.stack import aws, journal, logs
+from sagactl.stack.deployed import Stack
 
 ID = str(ORDER_ID)
 START_MS = 1_769_860_800_000  # 2026-01-31T12:00:00Z
@@ -61,7 +62,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def logged(**groups: list[dict[str, Any]]) -> Logs:
         found = Logs(**groups)
-        monkeypatch.setattr(logs, "find", lambda **_: Stack(aws.Target(None), {}))
+        monkeypatch.setattr(commands_logs, "find", lambda **_: Stack(aws.Target(None), {}))
         monkeypatch.setattr(Stack, "client", lambda *_: found)
         monkeypatch.setattr(journal, "timeline", lambda *_: [])
         return found

@@ -1,11 +1,13 @@
 """Two services that answer each other without end: the hop guard cuts them off, and counts that it did."""
 
 import pytest
-from given import Counted, a, envelope
-from memory import MemoryBus, MemoryLedger
+from support.given import Counted, a, envelope
+from support.memory import MemoryBus, MemoryLedger
 
-from saga.events import HOPS_MAX, Event, Metadata, OrderExpired, Refused, ShipmentOK
+from contracts.events import OrderExpired, ShipmentOK
+from saga.event import HOPS_MAX, Event, Metadata
 from saga.ledger import State
+from saga.serialization import Refused
 from saga.service import Service
 
 

@@ -1,13 +1,10 @@
 """Order: follows an order to COMPLETED, or to FAILED once payment and stock are both settled."""
 
 import pytest
-from given import ORDER_ID, REASON, a, cases, every_case, named
 from msgspec.structs import replace
+from support.given import ORDER_ID, REASON, a, cases, every_case, named
 
-from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
-from saga.events import (
-    Amount,
-    Event,
+from contracts.events import (
     OrderCreated,
     OrderFailed,
     PaymentCancel,
@@ -17,6 +14,9 @@ from saga.events import (
     StockFailed,
     StockRelease,
 )
+from contracts.values import Amount
+from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
+from saga.event import Event
 
 SHARD = ORDER_ID.int % 4
 CREATED = a(OrderCreated, product_id="apple", quantity=2, amount=Amount("49.9"))

@@ -1,19 +1,12 @@
 """Payment: charges an order once, and gives it back once the order has failed elsewhere."""
 
 import pytest
-from given import a, cases, every_case, named
+from support.given import a, cases, every_case, named
 
+from contracts.events import OrderCreated, PaymentCancel, PaymentFail, PaymentOK, ShipmentFail, StockFailed
+from contracts.values import Amount
 from payment.reactions import Payment, cancel, charge
-from saga.events import (
-    Amount,
-    Event,
-    OrderCreated,
-    PaymentCancel,
-    PaymentFail,
-    PaymentOK,
-    ShipmentFail,
-    StockFailed,
-)
+from saga.event import Event
 
 LIMIT = Amount(100)
 
@@ -40,7 +33,7 @@ TABLE = [
     (NEVER_CHARGED,  a(ShipmentFail),                      NEVER_CHARGED, PaymentCancel),
     # cancelled before it was to be charged: it never is
     (NEVER_CHARGED,  a(OrderCreated),                      NEVER_CHARGED, PaymentCancel),
-    # these three can't be, as the shell lets OrderCreated through once: even so, nothing is charged
+    # these three can't be, as the kernel lets OrderCreated through once: even so, nothing is charged
     (GIVEN_BACK,     a(OrderCreated),                      GIVEN_BACK,    PaymentCancel),
     (DECLINED,       a(OrderCreated),                      DECLINED,      PaymentCancel),
     (CHARGED,        a(OrderCreated),                      CHARGED,       PaymentCancel),

@@ -7,24 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from given import AT, ORDER_ID, a, detail
+from support.given import AT, ORDER_ID, a, detail
 from typer.testing import CliRunner, Result
 
+from contracts.events import OrderCreated, OrderFailed, PaymentOK, ShipmentOK, StockReserved
 from saga.bus import NotTold
-from saga.events import (
-    Event,
-    Metadata,
-    OrderCreated,
-    OrderFailed,
-    PaymentOK,
-    ShipmentOK,
-    StockReserved,
-    Timestamp,
-)
-from sagactl import journal, replay
+from saga.event import Event, Metadata, Timestamp
 from sagactl.cli import app
+from sagactl.commands import replay as commands_replay
 from sagactl.errors import SagaError
-from sagactl.stack import Stack
+from sagactl.stack import journal, replay
+from sagactl.stack.deployed import Stack
 
 OTHER = "00000000-0000-4000-8000-000000000002"
 STACK: Any = None  # the journal is the tests' own
@@ -60,7 +53,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
 
     monkeypatch.setattr(journal, "events", lambda _, order_id: written.get(order_id, []))
     monkeypatch.setattr(journal, "orders", orders)
-    monkeypatch.setattr(replay, "find", lambda **_: STACK)
+    monkeypatch.setattr(commands_replay, "find", lambda **_: STACK)
     return written
 
 
@@ -78,7 +71,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     monkeypatch.setattr(replay, "EventBridgeBus", Bus)
     monkeypatch.setattr(Stack, "client", lambda *_: None)
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    monkeypatch.setattr(replay, "find", lambda **_: Stack(STACK, {"BusName": "saga"}))
+    monkeypatch.setattr(commands_replay, "find", lambda **_: Stack(STACK, {"BusName": "saga"}))
     return told
 
 
@@ -190,7 +183,7 @@ def test_what_the_bus_refuses_is_one_line(
     def refuse(*_: object) -> None:
         raise NotTold("OrderCreated: ThrottlingException")
 
-    monkeypatch.setattr("sagactl.replay.EventBridgeBus.tell", refuse)
+    monkeypatch.setattr("sagactl.stack.replay.EventBridgeBus.tell", refuse)
     written[str(ORDER_ID)] = [item(a(OrderCreated))]
     said = run("--order", str(ORDER_ID))
     assert (said.exit_code, said.stdout, told) == (1, "", [])

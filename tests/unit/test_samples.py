@@ -7,12 +7,13 @@ from uuid import UUID
 import botocore.session
 import pytest
 from botocore.validate import validate_parameters
-from deployment import PROJECT, TEMPLATE, load
 from msgspec.structs import fields
+from support.deployment import PROJECT, TEMPLATE, load
 
+from contracts.events import EVENTS
 from saga.bus import ENTRIES_MAX
-from saga.events import EVENTS, parse
-from sagactl.catalogue import samples
+from saga.serialization import parse
+from sagactl.design import samples
 
 FOLDER = PROJECT / "events"
 SERVICES = {name: load(f"{name}.app").service for name in ("order", "payment", "inventory", "shipping")}

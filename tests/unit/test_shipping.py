@@ -1,9 +1,10 @@
 """Shipping: joins payment and stock, and decides once, for good, whether the order ships."""
 
 import pytest
-from given import a, cases, every_case, named
+from support.given import a, cases, every_case, named
 
-from saga.events import Event, OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from contracts.events import OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from saga.event import Event
 from shipping.reactions import Shipment, expire, ship
 
 CAPACITY = 10

@@ -2,7 +2,7 @@
 
 import re
 
-from deployment import PROJECT
+from support.deployment import PROJECT
 
 SILENCED = re.compile(r"# (noqa: S\d+|pragma: allowlist secret)(?P<reason>.*)")
 FOLDERS = ("functions", "infra", "tests")

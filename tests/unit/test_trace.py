@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from given import ORDER_ID, a, detail
+from support.given import ORDER_ID, a, detail
 from typer.testing import CliRunner, Result
 
+from contracts.events import EVENTS
+from contracts.values import Amount
 from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
-from saga.events import EVENTS, Amount, Metadata, Timestamp
+from saga.event import Metadata, Timestamp
 from saga.ledger import Entry, Heard, State
-from sagactl import aws, books, journal, trace
 from sagactl.cli import app
-from sagactl.stack import Stack
+from sagactl.commands import trace as commands_trace
+from sagactl.stack import aws, books, journal
+from sagactl.stack.deployed import Stack
 from shipping.reactions import Shipment
 
 STACK = Stack(aws.Target(None), {})
@@ -50,7 +53,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         found = dict.fromkeys(("order", "payment", "inventory", "shipping")) | entries
         monkeypatch.setattr(journal, "events", lambda *_: list(items))
         monkeypatch.setattr(books, "entries", lambda *_: found)
-        monkeypatch.setattr(trace, "find", lambda **_: STACK)
+        monkeypatch.setattr(commands_trace, "find", lambda **_: STACK)
 
     return known
 

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from deployment import load
-from given import AT, ORDER_ID
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.deployment import load
+from support.given import AT, ORDER_ID
 
+from contracts.events import OrderExpired
 from order.unasked import expire
-from saga.events import Metadata, OrderExpired, Timestamp
+from saga.event import Metadata, Timestamp
 
 watchdog = load("order.watchdog")
 

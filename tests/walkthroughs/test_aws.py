@@ -4,12 +4,12 @@ import re
 import textwrap
 
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it has no types
-from deployment import PROJECT, free_port
-from documents import blocks, commands, follow, script
+from support.deployment import PROJECT, free_port
+from support.documents import blocks, commands, follow, script
 
-from sagactl import aws
-from sagactl.deploy import architecture
 from sagactl.local import localstack
+from sagactl.stack import aws
+from sagactl.stack.deployment import architecture
 
 PAGE = PROJECT / "docs/aws.md"
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deployment import PROJECT, free_port
-from documents import commands, follow, script
+from support.deployment import PROJECT, free_port
+from support.documents import commands, follow, script
 
 
 def test_every_measurement_is_made(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deployment import PROJECT, free_port
-from documents import blocks, follow, script
+from support.deployment import PROJECT, free_port
+from support.documents import blocks, follow, script
 
 PAGE = PROJECT / "docs/tutorial.md"
 

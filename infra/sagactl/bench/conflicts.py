@@ -9,6 +9,7 @@ from unittest.mock import patch
 from sagactl.bench.meter import Usage
 from sagactl.bench.paths import PATHS, walk
 from sagactl.bench.serial import Serial
+from sagactl.local.loading import CONTEXT
 
 
 def conflicts(serial: Serial) -> dict[str, Usage]:
@@ -39,7 +40,7 @@ def _both_at_shipping(serial: Serial) -> Iterator[None]:
 
     def record_after_the_first(*entries: Any) -> None:
         shipping.service.ledger.record = record
-        hear(kept[0], None)
+        hear(kept[0], CONTEXT)
         record(*entries)
 
     with patch.object(shipping, "handler", keep_the_first):

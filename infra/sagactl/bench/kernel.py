@@ -17,8 +17,9 @@ import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
-from sagactl import choreography, loading
-from sagactl.catalogue import samples
+from sagactl.design import choreography, samples
+from sagactl.local import loading
+from sagactl.local.loading import CONTEXT
 
 _AT_ONCE = 50  # sagas between two looks at the clock
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}
@@ -61,7 +62,7 @@ def _time(service: str, pairs: int) -> Timed:
     def own() -> None:
         for step in steps:
             _ANSWERS["GetItem"] = step.item
-            handler(step.envelope, None)
+            handler(step.envelope, CONTEXT)
 
     def bare() -> None:
         for step in steps:
@@ -85,7 +86,7 @@ def _steps(service: str) -> tuple[Callable[..., None], list[_Step]]:
         _ANSWERS["GetItem"] = item
         for client in clients:
             client.meta.events.register("before-parameter-build", _recorder(client, step.calls), "record")
-        app.handler(step.envelope, None)
+        app.handler(step.envelope, CONTEXT)
         for client in clients:
             client.meta.events.unregister("before-parameter-build", unique_id="record")
         item = _recorded(step.calls)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from saga.events import Timestamp
-from sagactl import books, loading, shop
+from saga.event import Timestamp
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
+from sagactl.local import loading
+from sagactl.stack import books, shop
 
 PRODUCT, UNITS = "item-001", 500
 

@@ -1,4 +1,4 @@
-"""`saga bench scale`: what one more saga costs, and how long it takes, beside ever more that are done already."""
+"""What one more saga costs, and how long it takes, beside ever more that are done already."""
 
 import itertools
 import json
@@ -9,20 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import typer
 
-from sagactl import journal
 from sagactl.bench.meter import Usage
 from sagactl.bench.paths import PATHS, walk
 from sagactl.bench.serial import Serial, running
-from sagactl.options import Json
-from sagactl.stack import Stack
-from sagactl.terminal import err, result, table
+from sagactl.stack import journal
+from sagactl.stack.deployed import Stack
 
 SIZES = (100, 1_000, 10_000)
+
+
 _SAGAS = 20  # measured at each size
+
+
 _ITEMS_MAX = 25  # of one BatchWriteItem
-_COLUMNS = ("orders", "write_units", "read_units", "journal_write_units", "watchdog_pages", "list_read_units")
 
 
 class _MeteredStack(Stack):
@@ -30,30 +30,16 @@ class _MeteredStack(Stack):
         return boto3.client(service)  # type: ignore[call-overload]  # a name that is no literal
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(scale)
-
-
-def scale(as_json: Json = False) -> None:
-    """Measure a saga beside 100, 1,000 and 10,000 orders: what it costs must not grow.
-
-    The orders are copies of one that the functions closed, written straight into the tables.
-    """
-    rows = []
+def measured() -> Iterator[dict[str, Any]]:
+    """What a saga costs at each size. The orders that are there are copies of one that the functions closed."""
     with running() as serial:
         walk(serial, PATHS["completed"], "the one that is copied")
-        items, there = list(_items(serial)), 1
+        items = list(_items(serial))
+        there = 1
         for size in SIZES:
-            with err.status(f"{size:,} orders"):
-                _copy(serial, items, size - there)
-                there = size
-                rows.append(_measure(serial, size))
-    shown = table("orders", "writes", "reads", "journal writes", "watchdog pages", "saga orders reads", "ms a saga")
-    for column in shown.columns:
-        column.justify = "right"
-    for row in rows:
-        shown.add_row(*(f"{row[name]:g}" for name in _COLUMNS), f"{row['saga_seconds'] * 1000:.0f}")
-    result({"sizes": rows}, shown, as_json=as_json)
+            _copy(serial, items, size - there)
+            there = size
+            yield _measure(serial, size)
 
 
 def _measure(serial: Serial, size: int) -> dict[str, Any]:

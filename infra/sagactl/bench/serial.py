@@ -15,11 +15,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 import boto3
 
-from sagactl import choreography, loading, template
-from sagactl.aws import Target
 from sagactl.bench.meter import Meter, Usage
-from sagactl.local import dynamodb
-from sagactl.stack import Stack
+from sagactl.design import choreography, template
+from sagactl.local import dynamodb, loading
+from sagactl.local.loading import CONTEXT
+from sagactl.stack.aws import Target
+from sagactl.stack.deployed import Stack
 
 _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _QUEUE_REQUESTS = 3  # sent, received and deleted, one event at a time
@@ -47,7 +48,7 @@ class Serial:
     def place(self, wanted: dict[str, Any], key: str) -> str:
         """POST /orders."""
         self.meter.usage.counts.update(api_requests=1, invocations=1)
-        answer = self.http.handler(post(wanted, key), None)
+        answer = self.http.handler(post(wanted, key), CONTEXT)
         return str(json.loads(answer["body"])["orderId"])
 
     def deliver(self, times: int = 1, lost: Collection[str] = (), journal: Usage | None = None) -> None:
@@ -58,14 +59,14 @@ class Serial:
                 for name in self._hearers(envelope, lost):
                     for _ in range(times):
                         self.meter.usage.counts["invocations"] += 1
-                        self.services[name].handler(envelope, None)
+                        self.services[name].handler(envelope, CONTEXT)
                 if journal is not None:
                     self._write_down(envelope, journal)
 
     def look_for_late_orders(self) -> None:
         """One run of the watchdog."""
         self.meter.usage.counts["invocations"] += 1
-        self.watchdog.handler({}, None)
+        self.watchdog.handler({}, CONTEXT)
 
     def _hearers(self, envelope: dict[str, Any], lost: Collection[str]) -> list[str]:
         name = envelope["detail-type"]
@@ -88,7 +89,7 @@ class Serial:
         }
         with self.meter.into(usage):
             usage.counts.update(events=1, invocations=1, queue_requests=_QUEUE_REQUESTS)
-            if failed := self.journal.handler({"Records": [record]}, None)["batchItemFailures"]:
+            if failed := self.journal.handler({"Records": [record]}, CONTEXT)["batchItemFailures"]:
                 raise AssertionError(f"not journaled: {failed}")
 
 

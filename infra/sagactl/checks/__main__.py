@@ -2,10 +2,10 @@
 
 import sys
 
-from sagactl.catalogue import generated
 from sagactl.checks import compatibility, grants, graph, rules
+from sagactl.design import catalogue
 
-CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, generated.problems)
+CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, catalogue.problems)
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from saga.events import EVENTS
-from sagactl.catalogue.schemas import schema
+from contracts.events import EVENTS
+from sagactl.design.schemas import schema
 from sagactl.paths import PROJECT
 
 RELEASED = PROJECT / "events/released.json"

@@ -6,10 +6,10 @@ That each single grant is needed, and all together suffice, tests/service/test_g
 from collections.abc import Iterator
 from typing import Any
 
-from sagactl import choreography, template
 from sagactl.checks import policies, rules
 from sagactl.checks.policies import Call
-from sagactl.template import Function, listed, resources, text
+from sagactl.design import choreography, template
+from sagactl.design.template import Function, listed, resources, text
 
 BUS = "${Bus.Arn}"
 # API Gateway checks for this one by name before it writes access logs.

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from saga.events import EVENTS, Event
-from sagactl import choreography, template
-from sagactl.choreography import FOR_LISTENERS, Step
+from contracts.events import EVENTS
+from saga.event import Event
+from sagactl.design import choreography, template
+from sagactl.design.choreography import FOR_LISTENERS, Step
 
 
 def problems() -> Iterator[str]:
@@ -58,7 +59,7 @@ def tellers() -> Iterator[str]:
         if tellers != [owner]:
             told_by = " and ".join(tellers) or "nobody"
             yield (
-                f"{name} is told by {told_by}, and its source in functions/saga/events.py is {event.source!r}. "
+                f"{name} is told by {told_by}, and its source in functions/contracts/events.py is {event.source!r}. "
                 f"One service tells an event, under its own name:\n    source = {f'saga.{(tellers or [owner])[0]}'!r}"
             )
 

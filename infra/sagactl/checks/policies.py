@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from sagactl.template import Function, listed, resources, text
+from sagactl.design.template import Function, listed, resources, text
 
 
 class Call(NamedTuple):

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby, product
 
-from saga.events import EVENTS
-from sagactl import choreography, template
+from contracts.events import EVENTS
 from sagactl.checks import patterns, policies
-from sagactl.template import Function, Rule, text
+from sagactl.design import choreography, template
+from sagactl.design.template import Function, Rule, text
 
 type Pairs = set[tuple[str, str]]  # of source and detail-type
 

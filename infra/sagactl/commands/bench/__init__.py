@@ -1,0 +1,1 @@
+"""`saga bench`: what a saga costs and how fast it is, measured."""

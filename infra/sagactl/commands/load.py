@@ -1,0 +1,45 @@
+"""`saga load`: many orders at a rate, how long they take, and whether the books balance in the end."""
+
+from typing import Annotated
+
+import typer
+
+from sagactl.bench.load import placed
+from sagactl.commands.options import Aws, Json, Port
+from sagactl.errors import SagaError
+from sagactl.stack.deployed import find
+from sagactl.terminal import result
+
+
+def load(
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second, at most.")] = 5,
+    products: Annotated[int, typer.Option(min=1, max=1000, help="Over how many products; 1 makes it hot.")] = 10,
+    port: Port = None,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Place orders at a rate through the API, one unit each, and wait until all are closed.
+
+    Exits with 1 if an order stays open or money and stock don't balance. It stocks products load-1, load-2, ...
+    """
+    stack = find(use_aws=aws, port=port)
+    done, conflicts, problems = placed(stack, orders, rate, products)
+    p50, p99 = done.percentile(50), done.percentile(99)
+    outcomes = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))
+    balance = "Money and stock do not balance." if problems else "Money and stock balance."
+    said = (
+        f"{outcomes} in {done.seconds:.1f} s, {done.per_second:.1f} a second. Closed within {p50 * 1000:.0f} ms (p50), "
+        f"{p99 * 1000:.0f} ms (p99). {conflicts} conflicts, each decided again. {balance}"
+    )
+    fields = {
+        "outcomes": done.statuses,
+        "seconds": done.seconds,
+        "p50_seconds": p50,
+        "p99_seconds": p99,
+        "conflicts": conflicts,
+        "problems": problems,
+    }
+    result(fields, said, as_json=as_json)
+    if problems:
+        raise SagaError("; ".join(problems[:5]), "Look at what happened: saga orders")

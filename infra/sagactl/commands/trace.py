@@ -1,0 +1,97 @@
+"""`saga trace`: one order's whole story."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from saga.event import Timestamp
+from saga.serialization import to_builtins
+from sagactl.commands.options import Aws, Json, Port
+from sagactl.design import choreography
+from sagactl.stack import journal
+from sagactl.stack.deployed import find
+from sagactl.stack.journal import Told
+from sagactl.stack.story import Story, cause_of, fields, read, sequence
+from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, out, plain, result, table
+
+
+def trace(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id; see saga orders.")],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")] = False,
+    port: Port = None,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Tell one order's whole story: every event with its cause, and what each service made of it."""
+    story = read(find(use_aws=aws, port=port), order)
+    if mermaid and not as_json:
+        out.print(sequence(story))
+    else:
+        result(fields(story), _shown(story), as_json=as_json)
+
+
+def _shown(story: Story) -> RenderableType:
+    heading = Text.assemble((story.status, STATUS_STYLE[story.status]), f"  {story.order_id}")
+    return Group(heading, Text(), _timeline(story), Text(), _tree(story), Text(), _states(story), *_waits(story))
+
+
+def _timeline(story: Story) -> RenderableType:
+    shown = table("ms", "event", "told by", "caused by", "after ms", "heard by")
+    for told in story.timeline:
+        after = "" if told.since_cause_ms is None else f"{told.since_cause_ms:,d}"
+        hearers = ", ".join(choreography.heard_by(told.name, told.source))
+        shown.add_row(
+            f"{told.since_first_ms:,d}",
+            _name(told),
+            plain(told.teller),
+            plain(cause_of(told, story) or ""),
+            after,
+            hearers,
+        )
+    return shown if story.timeline else Text("The journal has no event of it yet.")
+
+
+def _name(told: Told) -> Text:
+    name = Text(plain(told.name), EVENT_STYLE[choreography.kind_of(told.name)])
+    return name.append(" again", "dim") if told.is_repeat else name
+
+
+def _tree(story: Story) -> RenderableType:
+    """What led to what. Whoever puts events on the bus may claim any cause, even a circle: that is cut open."""
+    left = {told.event_id: told for told in story.timeline}
+    root = Tree(Text("What led to what", "dim"), hide_root=False)
+
+    def grow(branch: Tree, told: Told) -> None:
+        del left[told.event_id]
+        label = _name(told).append(f"  {plain(told.teller)}", "dim")
+        grown = branch.add(label)
+        for effect in story.timeline:
+            if effect.cause_id == told.event_id and effect.event_id in left:
+                grow(grown, effect)
+
+    known = set(left)
+    for told in [*(t for t in story.timeline if t.cause_id not in known), *story.timeline]:
+        if told.event_id in left:
+            grow(root, told)
+    return root
+
+
+def _states(story: Story) -> RenderableType:
+    shown = table("service", "state", "")
+    for service, entry in story.entries.items():
+        if entry is None:
+            shown.add_row(service, "-", "has not heard of it")
+            continue
+        state = to_builtins(entry.state)
+        details = ", ".join(f"{name} {state[name]}" for name in state if name not in ("status", "openShard"))
+        shown.add_row(service, entry.state.status, details)
+    return shown
+
+
+def _waits(story: Story) -> list[RenderableType]:
+    now = Timestamp.now()
+    lines = [f"Waits: {w.what}, for {journal.milliseconds(w.since, now) / 1000:,.1f} s." for w in story.waits]
+    return [Text(), *map(Text, lines)] if lines else []

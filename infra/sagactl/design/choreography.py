@@ -1,0 +1,169 @@
+"""The choreography: who hears which event, and tells what for it.
+
+Read off the signatures in reactions.py and unasked.py of every service. Nothing else says so: rules, grants, schemas
+and the graph are derived from this, or checked against it.
+"""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
+
+from msgspec.structs import fields
+
+from contracts.events import EVENTS
+from saga.event import Event
+from saga.ledger import State
+from saga.reaction import hears, tells
+from sagactl.design import samples
+from sagactl.paths import PROJECT
+
+# Told to whoever listens outside: no service needs to hear these.
+FOR_LISTENERS = ("OrderFailed",)
+
+CLOSED = ("COMPLETED", "FAILED")
+
+type Kind = Literal["progress", "failure", "compensation"]
+type Events = tuple[type[Event], ...]  # in the sequence of contracts/events.py
+
+
+class Step(NamedTuple):
+    """A function that may tell events: for one that it hears, or unasked where `heard` is None."""
+
+    service: str
+    name: str
+    heard: type[Event] | None
+    tells: Events
+    state: type[State] | None
+    function: Callable[..., Any]
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """Services are in the sequence of their events in contracts/events.py, reactions in that of their module."""
+    found = {path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py")}
+    tellers = list(dict.fromkeys(event.source.removeprefix("saga.") for event in EVENTS.values()))
+    names = sorted(found, key=lambda name: (tellers.index(name) if name in tellers else len(tellers), name))
+    return tuple(step for name in names for module in _modules(name) for step in _steps(name, module))
+
+
+def services() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(step.service for step in steps()))
+
+
+def hears_of(service: str) -> Events:
+    return _in_sequence({step.heard for step in steps() if step.service == service and step.heard})
+
+
+def tells_of(service: str) -> Events:
+    return _in_sequence({event for step in steps() if step.service == service for event in step.tells})
+
+
+def heard_by(name: str, source: str) -> tuple[str, ...]:
+    """The services that hear the event; none if the source does not own it."""
+    event = EVENTS.get(name)
+    if event is None or event.source != source:
+        return ()
+    return tuple(service for service in services() if event in hears_of(service))
+
+
+def leads_to() -> dict[type[Event], Events]:
+    """Each event, with those that hearing it may have told."""
+    after: dict[type[Event], set[type[Event]]] = {event: set() for event in EVENTS.values()}
+    for step in steps():
+        if step.heard:
+            after[step.heard].update(step.tells)
+    return {event: _in_sequence(told) for event, told in after.items()}
+
+
+def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
+    """All that may be told because of an event, however many events later."""
+    after, found, open_ends = leads_to(), set[type[Event]](), [event]
+    while open_ends:
+        new = set(after[open_ends.pop()]) - found
+        found |= new
+        open_ends += new
+    return found
+
+
+def is_failure(event: type[Event]) -> bool:
+    """A fact that says why something was not done."""
+    return "reason" in {field.name for field in fields(event)}
+
+
+def compensations() -> Events:
+    """What is told when another service's failure is heard, and is no failure itself: something was undone."""
+    told = {fact for step in steps() if step.heard and is_failure(step.heard) for fact in step.tells}
+    return _in_sequence({fact for fact in told if not is_failure(fact)})
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """What an event is on the way of an order; whatever does not follow from its being placed is a failure."""
+    event = EVENTS.get(name)
+    if event in compensations():
+        return "compensation"
+    placed = next(step.tells[0] for step in steps() if step.heard is None)
+    follows = event is placed or event in leads_at_last_to(placed)
+    return "progress" if event and follows and not is_failure(event) else "failure"
+
+
+@cache
+def ends() -> dict[type[Event], str]:
+    """The events by which an order closes, with what it is then: it is FAILED when its own service tells so to
+    listeners, and whatever that service makes of an order by hearing an event first of all.
+    """
+    owner = next(step.service for step in steps() if step.heard is None)
+    found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}
+    for step in steps():
+        if step.service == owner and step.heard:
+            state, _ = step.function(samples.event(step.heard.name), None)
+            if state.status in CLOSED:
+                found[step.heard] = state.status
+    return dict(sorted(found.items(), key=lambda end: end[1]))
+
+
+def wired_in(module: str) -> tuple[Step, ...]:
+    """The steps that a handler's module imports, and so hears and tells."""
+    service, _, _ = module.partition(".")
+    tree = ast.parse((PROJECT / "functions" / f"{module.replace('.', '/')}.py").read_text())
+    imported = {
+        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return tuple(
+        step
+        for step in steps()
+        if (f"{service}.{'reactions' if step.heard else 'unasked'}", step.name) in imported and step.service == service
+    )
+
+
+def _modules(service: str) -> Iterator[ModuleType]:
+    for name in ("unasked", "reactions"):
+        if (PROJECT / "functions" / service / f"{name}.py").exists():
+            yield importlib.import_module(f"{service}.{name}")
+
+
+def _steps(service: str, module: ModuleType) -> Iterator[Step]:
+    for name, function in vars(module).items():
+        if not inspect.isfunction(function) or function.__module__ != module.__name__:
+            continue
+        returned = get_type_hints(function)["return"]
+        if returned in EVENTS.values():
+            yield Step(service, name, None, (returned,), None, function)
+        elif state := _state_in(returned):
+            for heard in hears(function):
+                if heard in EVENTS.values():  # a helper takes any event
+                    yield Step(service, name, heard, _in_sequence(set(tells(function))), state, function)
+
+
+def _state_in(hint: Any) -> type[State] | None:
+    """The first of `tuple[Payment, type[PaymentOK | PaymentFail]]`."""
+    first = next(iter(get_args(hint)), None)
+    return first if isinstance(first, type) and issubclass(first, State) else None
+
+
+def _in_sequence(events: set[type[Event]]) -> Events:
+    return tuple(event for event in EVENTS.values() if event in events)

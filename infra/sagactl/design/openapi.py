@@ -1,0 +1,116 @@
+"""POST /orders and GET /orders/{orderId} as an OpenAPI document, to which the tests hold every answer."""
+
+from typing import Any, get_type_hints
+
+from msgspec import Struct
+
+from contracts.values import Amount, ProductId, Quantity, Reason
+from order.reactions import Order
+from order.unasked import PlaceOrder
+from saga.event import OrderId, Timestamp
+from sagactl.design.schemas import REFERENCE, components
+
+Status: Any = get_type_hints(Order)["status"]
+
+
+class Placed(Struct, rename="camel", forbid_unknown_fields=True):
+    """The order as it stands; another than PENDING where an Idempotency-Key was used before."""
+
+    order_id: OrderId
+    status: Status
+
+
+class Settled(Struct, forbid_unknown_fields=True):
+    """What a failed order has given back, or never took."""
+
+    payment: bool
+    stock: bool
+
+
+class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
+    """Product, quantity and amount are null as long as only other events of the order were heard."""
+
+    order_id: OrderId
+    status: Status
+    product_id: ProductId | None
+    quantity: Quantity | None
+    amount: Amount | None
+    opened_at: Timestamp
+    settled: Settled
+    reason: Reason | None
+
+
+class Problems(Struct, forbid_unknown_fields=True):
+    """Everything that is wrong, each as `field: problem`; nothing has changed."""
+
+    message: str
+    problems: list[str]
+
+
+def document() -> dict[str, Any]:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Order saga",
+            "version": "1.0.0",
+            "description": "Place an order, and look how it fares. On AWS, calls are signed with SigV4.",
+        },
+        "security": [{"sigv4": []}],
+        "paths": {"/orders": {"post": _post()}, "/orders/{orderId}": {"get": _get()}},
+        "components": {
+            "schemas": components(PlaceOrder, Placed, OrderStatus, Problems),
+            "securitySchemes": {
+                "sigv4": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
+                }
+            },
+        },
+    }
+
+
+def _post() -> dict[str, Any]:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A repeated key finds the order that it placed, and places no other.",
+        "schema": {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
+    }
+    placed = _answer("Recorded, and told. How it ends, GET says.", Placed)
+    location = {"description": "Where to look at the order.", "schema": {"type": "string", "format": "uri-reference"}}
+    return {
+        "operationId": "placeOrder",
+        "summary": "Place an order",
+        "parameters": [key],
+        "requestBody": {"required": True, "content": _json(PlaceOrder)},
+        "responses": {
+            "202": placed | {"headers": {"Location": location}},
+            "400": _answer("The body, or the Idempotency-Key, is not as it must be.", Problems),
+            "409": _answer("The Idempotency-Key was used with another body.", Problems),
+            "413": _answer("The body is too long.", Problems),
+            "415": _answer("The Content-Type is not application/json.", Problems),
+        },
+    }
+
+
+def _get() -> dict[str, Any]:
+    order_id = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {
+        "operationId": "getOrder",
+        "summary": "Look how an order fares",
+        "parameters": [order_id],
+        "responses": {
+            "200": _answer("The order as it stands.", OrderStatus),
+            "404": _answer("There is no such order.", Problems),
+        },
+    }
+
+
+def _answer(description: str, kind: type[Struct]) -> dict[str, Any]:
+    return {"description": description, "content": _json(kind)}
+
+
+def _json(kind: type[Struct]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": REFERENCE.format(name=kind.__name__)}}}

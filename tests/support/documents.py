@@ -1,0 +1,72 @@
+"""The documentation: its pages, the blocks in them, and a reader who does what they say.
+
+What a block's first line says after `bash` decides which test runs it: nothing, the one with LocalStack alone;
+`docker` and `compose`, those with Docker; `aws`, `bench` and `tutorial`, the walkthroughs.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from support.deployment import PROJECT
+
+from sagactl.paths import SAM_VENV, STATE
+
+README = PROJECT / "README.md"
+PAGES = [README, *sorted({*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")} - {README})]
+_FENCE = re.compile(r"^```(\S*) ?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+_AWS_VENV = STATE / "aws/venv"
+
+
+class Block(NamedTuple):
+    language: str
+    mark: str
+    text: str
+    place: str  # page:line
+
+
+def blocks(page: Path) -> list[Block]:
+    text, name = page.read_text(), page.relative_to(PROJECT)
+    return [
+        Block(match[1], match[2], match[3], f"{name}:{text.count('\n', 0, match.start()) + 1}")
+        for match in _FENCE.finditer(text)
+    ]
+
+
+def commands(page: Path, mark: str = "") -> list[Block]:
+    return [block for block in blocks(page) if (block.language, block.mark) == ("bash", mark)]
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks."""
+    return _FENCE.sub("", page.read_text())
+
+
+def script(of: list[Block]) -> str:
+    """One shell's work, so that a block has what those before it set; where it fails, the trace names the block."""
+    return "\n".join(f": {block.place}\n{block.text}" for block in of)
+
+
+def follow(
+    text: str, port: int, settings: Mapping[str, str] | None = None, folder: Path = PROJECT
+) -> "subprocess.CompletedProcess[str]":
+    """Runs commands as a reader who has AWS's tools, and whose LocalStack is at a port other than the usual."""
+    assert _AWS_VENV.exists(), "the AWS command line is not installed: make .saga/aws/installed"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = own | {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "PATH": f"{_AWS_VENV}/bin:{SAM_VENV}/bin:{own['PATH']}",
+        "PYTHONDONTWRITEBYTECODE": "",  # uv installs no bytecode, and without any, each aws takes three times as long
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    environment |= settings or {}
+    for documented, here in (("4566", str(port)), ("KEY_ID=test", f"KEY_ID={environment['AWS_ACCESS_KEY_ID']}")):
+        text = text.replace(documented, here)
+    command = ["bash", "-exuo", "pipefail", "-c", text]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

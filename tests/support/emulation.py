@@ -1,0 +1,71 @@
+"""AWS as far as the tests need it: moto's, with the tables of the deployment and a queue that hears every event."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+from support.deployment import environment, tables
+
+type Function = Callable[[str], Any]
+
+
+def create_tables(dynamodb: Any) -> None:
+    for table in tables():
+        dynamodb.create_table(**table)
+
+
+class Heard:
+    """The deployment's bus, and a queue with what was told on it."""
+
+    def __init__(self) -> None:
+        self.bus_name = environment("order.app.handler")["BUS_NAME"]
+        events, self._sqs = boto3.client("events"), boto3.client("sqs")
+        self._queue_url = self._sqs.create_queue(QueueName="heard")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:123456789012:{self._queue_url.rsplit('/', 1)[-1]}"
+        events.create_event_bus(Name=self.bus_name)
+        pattern = json.dumps({"source": [{"prefix": ""}]})
+        events.put_rule(Name="everything", EventBusName=self.bus_name, EventPattern=pattern)
+        events.put_targets(Rule="everything", EventBusName=self.bus_name, Targets=[{"Id": "heard", "Arn": arn}])
+
+    def __call__(self) -> list[dict[str, Any]]:
+        """What was told since it was asked last, as EventBridge delivers it."""
+        envelopes = []
+        while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                envelopes.append(json.loads(message["Body"]))
+        return envelopes
+
+
+@contextmanager
+def refusing(client: Any, times: int) -> Iterator[None]:
+    """PutEvents refuses its first entry, so many times in a row."""
+    left = [times]
+
+    def refuse(params: Any, **_: Any) -> Any:
+        if not left[0]:
+            return None
+        left[0] -= 1
+        results = [{"EventId": "1"} for _ in json.loads(params["body"])["Entries"]]
+        results[0] = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
+        return SimpleNamespace(status_code=200), {"FailedEntryCount": 1, "Entries": results}
+
+    client.meta.events.register("before-call.events.PutEvents", refuse)
+    yield
+    client.meta.events.unregister("before-call.events.PutEvents", refuse)
+    assert left == [0], "PutEvents was asked less often"
+
+
+def interleave(patch: Any, ledger: Any, other: Callable[[], None]) -> None:
+    """Has another delivery run in full after the next decision, and before it is recorded."""
+    record = ledger.record
+
+    def record_after_the_other(*entries: Any) -> None:
+        patch.setattr(ledger, "record", record)
+        other()
+        record(*entries)
+
+    patch.setattr(ledger, "record", record_after_the_other)

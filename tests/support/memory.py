@@ -1,0 +1,52 @@
+"""A bus and ledgers in memory, which keep to the same contracts as AWS's: tests/contract holds both to them."""
+
+import threading
+from collections.abc import Sequence
+from uuid import UUID
+
+from inventory.reactions import Reservation
+from inventory.stock import given_back
+from saga.event import Event
+from saga.ledger import Conflict, Entry, State
+
+
+class MemoryBus:
+    def __init__(self) -> None:
+        self.facts: list[Event] = []
+
+    def tell(self, facts: Sequence[Event]) -> None:
+        self.facts.extend(facts)
+
+
+class MemoryLedger[S: State]:
+    def __init__(self) -> None:
+        self.entries: dict[UUID, Entry[S]] = {}
+        self.lock = threading.RLock()
+
+    def recall(self, order_id: UUID) -> Entry[S] | None:
+        return self.entries.get(order_id)
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        with self.lock:
+            current = self.entries.get(entry.order_id)
+            if (current and current.version) != (before and before.version):
+                raise Conflict
+            self.entries[entry.order_id] = entry
+
+
+class MemoryStockLedger(MemoryLedger[Reservation]):
+    def __init__(self, stock: dict[str, int]) -> None:
+        super().__init__()
+        self.stock = stock
+
+    def available(self, product_id: str) -> int | None:
+        return self.stock.get(product_id)
+
+    def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
+        product_id, units = str(entry.state.product_id), given_back(entry, before)
+        with self.lock:
+            if units < 0 and self.stock.get(product_id, 0) < -units:
+                raise Conflict
+            super().record(entry, before)
+            if units:
+                self.stock[product_id] = self.stock.get(product_id, 0) + units
