@@ -1,6 +1,7 @@
 """For all tests: what a function logged and counted, and the one deployment on LocalStack."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,6 +15,9 @@ from sagactl.local.loading import log_to_stdout
 from sagactl.stack import aws, shop
 from sagactl.stack.deployed import Stack
 from sagactl.stack.deployment import deploy
+
+# As template.yaml sets them for every function; Powertools counts nothing without a namespace.
+os.environ |= {"POWERTOOLS_METRICS_NAMESPACE": "Saga", "POWERTOOLS_SERVICE_NAME": "test"}
 
 
 class Shown:

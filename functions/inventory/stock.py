@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def given_back(entry: Entry[Reservation], before: Entry[Reservation] | None) -> int:
     """Units of the entry's product that return to the stock; negative where they are taken."""
-    return (before.state.held if before else 0) - entry.state.held
+    held_before = before.state.held if before else 0
+    return held_before - entry.state.held
 
 
 class DynamoStockLedger(DynamoLedger[Reservation]):
@@ -31,8 +32,8 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
         if units == 0:
             super().record(entry, before)
             return
-        put, moved = self.put(entry, before), self._move(entry.state.product_id, units)
-        write(self.client.transact_write_items, TransactItems=[{"Put": put}, {"Update": moved}])
+        writes = [{"Put": self.put(entry, before)}, {"Update": self._move(entry.state.product_id, units)}]
+        write(self.client.transact_write_items, TransactItems=writes)
 
     def _move(self, product_id: str | None, units: int) -> Any:
         """Giving back never fails; taking needs the units to be there."""

@@ -64,15 +64,16 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
 
 def summary(entry: dict[str, Any]) -> dict[str, Any]:
     """The update of the order's summary; updates commute, as events may arrive in any order."""
-    order_id, told_at, name = entry["orderId"]["S"], entry["toldAt"]["S"], entry["detailType"]["S"]
+    order_id = entry["orderId"]["S"]
+    told_at = entry["toldAt"]["S"]
+    name = entry["detailType"]["S"]
     state = STATE_AFTER.get(name, "PENDING")
-    updates = [
-        "expiresAt = :expires",
-        "#event = if_not_exists(#event, :at)",
-        # The order's first event says when it was opened; any other does so only until that one arrives.
-        "opened = :opened" if name == OrderCreated.name else "opened = if_not_exists(opened, :opened)",
-        *_KEEPING_THE_FURTHEST[state],
-    ]
+    updates = ["expiresAt = :expires", "#event = if_not_exists(#event, :at)", *_KEEPING_THE_FURTHEST[state]]
+    # The order's first event says when it was opened; any other does so only until that one arrives.
+    if name == OrderCreated.name:
+        updates.append("opened = :opened")
+    else:
+        updates.append("opened = if_not_exists(opened, :opened)")
     return {
         "Key": {"orderId": entry["orderId"], "sort": {"S": SUMMARY}},
         "UpdateExpression": f"SET {', '.join(updates)}",

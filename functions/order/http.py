@@ -61,9 +61,11 @@ def post_order() -> Response[str]:
     order = entry.state
     if (order.product_id, order.quantity, order.amount) != astuple(wanted):
         raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")
+    told = "nothing"
     if order.is_open:
         service.bus.tell([fact(entry, OrderCreated, Metadata())])
-    logger.info("placed", decided=order.status, told=event.name if order.is_open else "nothing")
+        told = OrderCreated.name
+    logger.info("placed", decided=order.status, told=told)
     answer = {"orderId": order_id, "status": order.status}
     return json_response(HTTPStatus.ACCEPTED, answer, Location=f"orders/{order_id}")
 

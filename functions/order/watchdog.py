@@ -30,7 +30,9 @@ deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: object, _context: object) -> None:
     now = datetime.now(UTC)
-    late = {order: None for window in windows(now, deadline) for order in open_orders(*window)}
+    late: dict[tuple[UUID, Timestamp], None] = {}
+    for since, until in windows(now, deadline):
+        late |= dict.fromkeys(open_orders(since, until))
     for batch in itertools.batched(late, ENTRIES_MAX, strict=False):
         facts = [expire(order_id, due(opened_at)) for order_id, opened_at in batch]
         bus.tell(facts)

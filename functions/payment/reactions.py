@@ -19,7 +19,10 @@ class Payment(State, frozen=True):
 
     @property
     def refunded(self) -> AmountOrZero:
-        return AmountOrZero(self.amount or 0 if self.status == "CANCELLED" else 0)
+        """What was given back."""
+        if self.status == "CANCELLED" and self.amount is not None:
+            return AmountOrZero(self.amount)
+        return AmountOrZero(0)
 
 
 def charge(

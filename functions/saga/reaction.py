@@ -4,6 +4,7 @@ Its first parameter's type is what it hears, its second what is known of the ord
 new state, and the type of the fact to tell, or None.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
@@ -32,4 +33,4 @@ def _hints(reaction: Reaction[Any]) -> dict[str, Any]:
 def _events_in(hint: Any) -> tuple[type[Event], ...]:
     if isinstance(hint, type) and issubclass(hint, Event):
         return (hint,)
-    return tuple(event for inner in get_args(hint) for event in _events_in(inner))
+    return tuple(itertools.chain.from_iterable(map(_events_in, get_args(hint))))

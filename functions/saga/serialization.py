@@ -4,7 +4,9 @@ Values that JSON has no type for are subclasses of Decimal or str, each with a c
 ValueError: Timestamp is one of them.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -73,11 +75,15 @@ def _patterns(info: inspect.Type) -> list[tuple[str, str]]:
         ):
             return [(pattern, extra["description"])]
         case msgspec.inspect.UnionType(types=types):
-            return [found for inner in types for found in _patterns(inner)]
+            return _patterns_of(types)
         case inspect.StructType(fields=fields):
-            return [found for field in fields for found in _patterns(field.type)]
+            return _patterns_of(field.type for field in fields)
         case _:
             return []
+
+
+def _patterns_of(types: Iterable[inspect.Type]) -> list[tuple[str, str]]:
+    return list(chain.from_iterable(map(_patterns, types)))
 
 
 def from_builtins[T](value: Any, into: type[T]) -> T:

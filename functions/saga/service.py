@@ -1,6 +1,6 @@
-"""A service hears an event, decides, records in one write, and tells.
+"""A service hears an event, decides what it means, records that in one write, and tells the fact that follows.
 
-Each of the four services is a Service: its reactions are its own, and all else is here.
+A crash after the record is healed by Lambda's retry: the event is found heard, and the same fact is told again.
 """
 
 import random
@@ -23,7 +23,10 @@ ATTEMPTS = 10  # at recording one event while others write the same order or sto
 
 
 class Outcome[S: State](Struct, frozen=True):
-    """What became of an event: the order's entry now, the name of the fact to tell, and if it was heard before."""
+    """What an event led to: the order's entry now, and the name of the fact to tell.
+
+    `repeated` if the event was heard before.
+    """
 
     entry: Entry[S]
     told: str | None
@@ -31,9 +34,9 @@ class Outcome[S: State](Struct, frozen=True):
 
 
 class Service[S: State]:
-    """Reactions over a ledger and a bus; it hears and tells what their signatures say.
+    """Reactions over a ledger and a bus. It hears and tells the events in the reactions' signatures.
 
-    `milestones` names the metric that counts the orders which reach a status.
+    `milestones` maps a status to the metric that counts the orders which reach it.
     """
 
     def __init__(
@@ -59,7 +62,10 @@ class Service[S: State]:
         self._pause = pause
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
-        """Handles an EventBridge event. Raises Refused, Conflict, NotTold or botocore's errors, for Lambda to retry."""
+        """Handles an event as EventBridge delivers it.
+
+        Raises Refused, Conflict, NotTold or one of botocore's errors; Lambda then tries again.
+        """
         with logger.append_context_keys(**_about(envelope)):
             try:
                 event = self._read(envelope)
@@ -68,25 +74,27 @@ class Service[S: State]:
                 if outcome.told is not None:
                     self._tell(outcome.entry, self.tells[outcome.told], envelope, event)
             except Exception as error:
-                count("Refusals" if isinstance(error, Refused) else "Failures")
+                metric = "Refusals" if isinstance(error, Refused) else "Failures"
+                count(metric)
                 logger.error(f"{type(error).__name__}: {error}")
                 raise
-            logger.info(
-                "heard again" if outcome.repeated else "heard",
-                decided=outcome.entry.state.status,
-                told=outcome.told or "nothing",
-            )
+            message = "heard again" if outcome.repeated else "heard"
+            logger.info(message, decided=outcome.entry.state.status, told=outcome.told or "nothing")
 
     def learn(self, event: Event, at: Timestamp) -> Outcome[S]:
-        """Decides what an event means and records it, unless that was done before. Tells nothing."""
+        """Decides what an event means and records it, unless that was done before. Tells nothing.
+
+        Raises Conflict if other writes come first in every attempt.
+        """
         for attempt in range(ATTEMPTS):
             if attempt > 0:
                 self._pause(random.uniform(0, min(1, 0.02 * 2**attempt)))
             before = self.ledger.recall(event.order_id)
             if before is not None and event.name in before.heard:
                 return _again(event, before)
-            state, told = self.reactions[event.name](event, before.state if before else None)
-            if before is not None and state == before.state and told is None:
+            known = before.state if before else None
+            state, told = self.reactions[event.name](event, known)
+            if before is not None and state == known and told is None:
                 return Outcome(before, None)
             entry = _advance(before, event, state, told, at)
             try:
@@ -95,8 +103,8 @@ class Service[S: State]:
                 count("Conflicts")
                 continue
             self._count_milestone(entry, before)
-            return Outcome(entry, told.name if told else None)
-        raise Conflict(f"{ATTEMPTS} writes in a row came too late")
+            return Outcome(entry, _name_of(told))
+        raise Conflict(f"other writes came first in each of {ATTEMPTS} attempts")
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))
@@ -123,9 +131,10 @@ class Service[S: State]:
 
 
 def fact(entry: Entry[Any], kind: type[Event], metadata: Metadata) -> Event:
-    """The fact as the entry tells it, the first time and every time after.
+    """Returns the fact as the entry has it, the same each time but for the metadata.
 
-    OrderCreated, which no reaction tells, was decided when the entry was opened.
+    Its fields come from the state, by their Python names. A fact that no reaction tells was decided when
+    the entry was opened.
     """
     values: dict[str, Any] = {
         "order_id": entry.order_id,
@@ -141,8 +150,8 @@ def fact(entry: Entry[Any], kind: type[Event], metadata: Metadata) -> Event:
 def _advance[S: State](
     before: Entry[S] | None, event: Event, state: S, told: type[Event] | None, at: Timestamp
 ) -> Entry[S]:
-    """The entry after an event. A fact told for another event before keeps the time of that."""
-    heard = {event.name: Heard(_fingerprint(event), told.name if told else None)}
+    """Returns the entry after an event. A fact that another event led to before keeps its time."""
+    heard = {event.name: Heard(_fingerprint(event), _name_of(told))}
     decided = {told.name: at} if told else {}
     if before is None:
         return Entry(event.order_id, 1, at, state, heard, decided)
@@ -155,26 +164,31 @@ def _advance[S: State](
     )
 
 
+def _name_of(event: type[Event] | None) -> str | None:
+    return event.name if event else None
+
+
 def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:
     heard = entry.heard[event.name]
     if heard.fingerprint != _fingerprint(event):
         count("Contradictions")
-        logger.warning("repeated with other fields: the first heard wins")
+        logger.warning("heard again with other fields: the first ones count")
     return Outcome(entry, heard.told, repeated=True)
 
 
 def _about(envelope: Mapping[str, Any]) -> dict[str, str]:
-    """Log keys of what may be any event: short, and without control characters."""
+    """Returns the log keys of an event that may not be valid."""
     detail = envelope.get("detail")
     order_id = detail.get("orderId") if isinstance(detail, dict) else None
     return {"orderId": _printable(order_id), "detailType": _printable(envelope.get("detail-type"))}
 
 
 def _printable(value: object) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:64])
+    """Returns at most 64 letters of any value, in ASCII: control characters and the like are escaped."""
+    return str(value)[:64].encode("unicode_escape").decode()
 
 
 def _fingerprint(event: Event) -> str:
-    """Of the fields that say what happened; when it was told, and why, may differ."""
+    """Returns a checksum of the fields that say what happened, so without timestamp and metadata."""
     told = to_json(replace(event, timestamp="", metadata=None))
     return f"{zlib.crc32(told):08x}"

@@ -44,7 +44,7 @@ def test_a_repeated_fact_with_other_fields_changes_nothing_and_is_logged(saga: S
     saga.tell(OrderCreated(event.order_id, PRODUCT, 4, event.amount, timestamp=event.timestamp))
 
     for service in ("order", "payment", "inventory"):
-        line = saga.log(service, "the first heard wins")
+        line = saga.log(service, "the first ones count")
         assert order_id in line
     assert saga.items(order_id) == before
 

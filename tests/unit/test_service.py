@@ -204,7 +204,7 @@ def test_of_different_words_the_first_heard_win(
     assert tried.payment.amount == Amount(40)
     assert replace(tried.told[1], metadata=None) == replace(tried.told[0], metadata=None)
     assert counted()["Contradictions"] == contradictions
-    assert sum("the first heard wins" in line and str(ORDER_ID) in line for line in logged()) == contradictions
+    assert sum("the first ones count" in line and str(ORDER_ID) in line for line in logged()) == contradictions
 
 
 def test_a_reason_in_other_words_is_a_contradiction_too(tried: Tried, counted: Counted) -> None:
@@ -295,7 +295,8 @@ def test_what_is_refused_changes_nothing(tried: Tried, logged: Logged, counted: 
     assert (log["level"], log["message"][:9]) == ("ERROR", "Refused: ")
     order_id = said["detail"].get("orderId") if isinstance(said["detail"], dict) else None
     for name, value in (("orderId", order_id), ("detailType", said["detail-type"])):
-        assert WILD in str(value) or value == LONE_SURROGATE or str(value).startswith(log[name]), name
+        escaped = str(value).encode("unicode_escape").decode()
+        assert escaped.startswith(log[name]), name
 
 
 @pytest.mark.parametrize("other", REFUSED.values(), ids=REFUSED)
