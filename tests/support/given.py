@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
+import pytest
 from msgspec.structs import fields
 
 from contracts.values import Amount, AmountOrZero
 from saga.event import Event, Timestamp
 from saga.ledger import State
 from saga.reaction import hears
-from saga.serialization import to_json
+from saga.serialization import Refused, parse, to_json
 
 ORDER_ID = UUID("5f0c2b1e-8a3d-4c53-9f3b-0e2f7f4d6a91")
 AT = Timestamp("2026-01-31T12:00:00.000Z")
@@ -58,6 +59,13 @@ def envelope(event: Event, event_id: str = "11111111-aaaa-4aaa-8aaa-111111111111
         "resources": [],
         "detail": detail(event),
     } | {name.replace("_", "-"): value for name, value in other.items()}
+
+
+def problems(raw: object, event: type[Event]) -> list[str]:
+    """What is wrong with it, for which it is refused."""
+    with pytest.raises(Refused) as refused:
+        parse(raw, event)
+    return refused.value.problems
 
 
 def named(value: object) -> str:

@@ -1,13 +1,17 @@
-"""What DynamoDB is asked, and what it means when it refuses: a race is a Conflict, anything else an error."""
+"""What DynamoDB is asked and given, and what it means when it refuses: a race is a Conflict, anything else an error."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from support.given import AT, ORDER_ID
 
 from inventory.reactions import Reservation
 from inventory.stock import DynamoStockLedger
+from saga.dynamodb import marshal, unmarshal
 from saga.ledger import Conflict, Entry
 
 HOLDS_UNITS = Reservation(status="RESERVED", product_id="apple", quantity=1)
@@ -75,3 +79,22 @@ def test_what_is_read_is_never_stale() -> None:
     ledger = DynamoStockLedger(client, "reservations", "stock")
     assert (ledger.recall(ORDER_ID), ledger.available("apple")) == (None, None)
     assert [(asks["TableName"], asks["ConsistentRead"]) for asks in asked] == [("reservations", True), ("stock", True)]
+
+
+# Plain values to DynamoDB's and back
+
+NUMBERS = st.integers(-(10**12), 10**12) | st.decimals(-(10**12), 10**12, allow_nan=False, places=2)
+NAMES = st.text(max_size=5)
+SCALARS = st.none() | st.booleans() | NAMES | NUMBERS
+VALUES = st.recursive(SCALARS, lambda of: st.lists(of) | st.dictionaries(NAMES, of), max_leaves=5)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=3))
+def test_what_is_written_is_read(fields: dict[str, Any]) -> None:
+    assert unmarshal(marshal(fields)) == fields
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_whole_numbers_are_read_as_such(number: int) -> None:
+    read = unmarshal(marshal({"number": number, "decimal": Decimal(number)}))
+    assert [type(value) for value in read.values()] == [int, int]

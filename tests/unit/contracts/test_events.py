@@ -3,19 +3,18 @@
 import json
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import FieldInfo, fields, replace
-from support.given import AT, ORDER_ID, a, detail
+from support.given import AT, ORDER_ID, a, detail, problems
 
-from contracts.events import EVENTS, OrderCreated, PaymentCancel
+from contracts.events import EVENTS, PaymentCancel
 from contracts.values import Amount, AmountOrZero, ProductId, Quantity, QuantityOrZero, Reason
 from saga.bus import ENTRIES_MAX
 from saga.event import HOPS_MAX, Event, Metadata, OrderId, Timestamp
-from saga.serialization import Refused, parse, to_json
+from saga.serialization import parse, to_json
 
 WIDEST = "\N{PILE OF POO}"  # four bytes
 NAN, INFINITY = float("nan"), float("inf")
@@ -83,12 +82,6 @@ EVERY_FIELD = [pytest.param(e, f, id=f"{e.name}.{f.encode_name}") for e in EVENT
 EVERY_EVENT = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 
 
-def problems(raw: object, event: type[Event]) -> list[str]:
-    with pytest.raises(Refused) as refused:
-        parse(raw, event)
-    return refused.value.problems
-
-
 @pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
 def test_a_field_within_its_limits_is_accepted(event: type[Event], field: FieldInfo) -> None:
     for value in ACCEPTED[field.type]:
@@ -113,107 +106,7 @@ def test_only_metadata_may_be_missing(event: type[Event], field: FieldInfo) -> N
         assert problems(raw, event) == [f"{field.encode_name}: missing"]
 
 
-@EVERY_EVENT
-def test_every_problem_is_named_at_once(event: type[Event]) -> None:
-    names = [field.encode_name for field in fields(event)]
-    named = [problem.split(":")[0] for problem in problems({name: [] for name in names}, event)]
-    assert named == ["eventType", *names]
-
-
-@EVERY_EVENT
-def test_the_event_type_is_the_detail_type(event: type[Event]) -> None:
-    (other, *_) = EVENTS.keys() - {event.name}
-    said = detail(a(event))
-    unsaid = {name: value for name, value in said.items() if name != "eventType"}
-    for raw in (said | {"eventType": other}, said | {"eventType": None}, unsaid):
-        assert problems(raw, event) == [f"eventType: expected '{event.name}'"]
-
-
-@EVERY_EVENT
-@pytest.mark.parametrize("raw", [None, "", "{}", 1, [], [{}]])
-def test_a_detail_is_an_object(event: type[Event], raw: object) -> None:
-    assert problems(raw, event) == [f"expected an object, got {type(raw).__name__}"]
-
-
-@EVERY_EVENT
-def test_unknown_fields_pass(event: type[Event]) -> None:
-    deep: list[Any] = []
-    for _ in range(100_000):
-        deep = [deep]
-    more = {"unknown": deep, "": None, "metadata": {"unknown": deep, "hops": 3}}
-    assert parse(detail(a(event)) | more, event) == a(event, metadata=Metadata(hops=3))
-
-
-@pytest.mark.parametrize("depth", [2_000, 100_000])
-def test_deep_nesting_is_refused_like_anything_else(depth: int) -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(depth):
-        deep = {"hops": deep}
-    names = [field.encode_name for field in fields(OrderCreated)]
-    named = [problem.split(":")[0] for problem in problems(dict.fromkeys(names, deep), OrderCreated)]
-    assert named == ["eventType", *names]
-
-
-def test_an_order_id_is_normalised() -> None:
-    assert json.loads(to_json(a(OrderCreated, order_id=UUID(str(ORDER_ID).upper()))))["orderId"] == str(ORDER_ID)
-    assert parse(detail(a(OrderCreated)) | {"orderId": str(ORDER_ID).upper()}, OrderCreated) == a(OrderCreated)
-
-
-@pytest.mark.parametrize(
-    ("text", "read"),
-    [
-        ("2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.000Z"),
-        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
-        ("2026-01-31T12:00:00.1239+00:00", "2026-01-31T12:00:00.123Z"),
-        ("2026-01-31T23:30:00-01:30", "2026-02-01T01:00:00.000Z"),
-        ("2026-02-01T00:30:00+05:45", "2026-01-31T18:45:00.000Z"),
-    ],
-)
-def test_a_timestamp_is_normalised(text: str, read: str) -> None:
-    assert Timestamp.parse(text) == read
-
-
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_a_timestamp_is_refused_where_utc_has_no_such_year(text: str) -> None:
-    with pytest.raises(ValueError, match="ISO 8601"):
-        Timestamp.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("number", "amount", "wire"),
-    [
-        (0.01, "0.01", b"0.01"),
-        (0.1, "0.1", b"0.1"),
-        (0.29, "0.29", b"0.29"),
-        (1.10, "1.1", b"1.1"),
-        (100.0, "100", b"100"),
-        (100, "100", b"100"),
-        (1e3, "1000", b"1000"),
-        (9999999999.99, "9999999999.99", b"9999999999.99"),
-    ],
-)
-def test_an_amount_is_exact(number: float, amount: str, wire: bytes) -> None:
-    assert Amount.parse(number) == Decimal(amount)
-    assert to_json(Amount.parse(number)) == wire
-
-
-def test_an_amount_that_binary_arithmetic_has_made_inexact_is_refused() -> None:
-    with pytest.raises(ValueError, match="at most 2 decimals"):
-        Amount.parse(0.1 + 0.2)
-
-
-CENTS = st.integers(1, 10**12 - 1)
-
-
-@settings(deadline=None)
-@given(CENTS)
-def test_every_amount_survives_the_wire(cents: int) -> None:
-    exact = Decimal(cents) / 100
-    assert Amount.parse(float(exact)) == exact
-    assert Amount.parse(json.loads(to_json(Amount(exact)))) == exact
-
-
-AMOUNTS = CENTS.map(lambda cents: Decimal(cents) / 100)
+AMOUNTS = st.integers(1, 10**12 - 1).map(lambda cents: Decimal(cents) / 100)
 TEXT = st.characters(exclude_categories=["Cc", "Cs"])
 PRODUCTS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 VALUES: dict[Any, st.SearchStrategy[Any]] = {

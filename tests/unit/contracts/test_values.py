@@ -1,0 +1,42 @@
+"""Amounts are exact, from the JSON number that Lambda has parsed to the JSON number that is told."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.values import Amount
+from saga.serialization import to_json
+
+
+@pytest.mark.parametrize(
+    ("number", "amount", "wire"),
+    [
+        (0.01, "0.01", b"0.01"),
+        (0.1, "0.1", b"0.1"),
+        (0.29, "0.29", b"0.29"),
+        (1.10, "1.1", b"1.1"),
+        (100.0, "100", b"100"),
+        (100, "100", b"100"),
+        (1e3, "1000", b"1000"),
+        (9999999999.99, "9999999999.99", b"9999999999.99"),
+    ],
+)
+def test_an_amount_is_exact(number: float, amount: str, wire: bytes) -> None:
+    assert Amount.parse(number) == Decimal(amount)
+    assert to_json(Amount.parse(number)) == wire
+
+
+def test_an_amount_that_binary_arithmetic_has_made_inexact_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 2 decimals"):
+        Amount.parse(0.1 + 0.2)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**12 - 1))
+def test_every_amount_survives_the_wire(cents: int) -> None:
+    exact = Decimal(cents) / 100
+    assert Amount.parse(float(exact)) == exact
+    assert Amount.parse(json.loads(to_json(Amount(exact)))) == exact
