@@ -1,4 +1,4 @@
-"""Inventory owns the stock and what orders reserve of it. It hears of new orders, and what failed after."""
+"""Inventory owns the stock and what orders reserve of it. It hears of new orders, and of steps that failed."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -10,7 +10,7 @@ from saga.ledger import State
 
 
 class Reservation(State, frozen=True):
-    """Units of one product; none was asked for if the reservation was released before it was made."""
+    """Units of one product; without a product if the order failed before inventory heard of it."""
 
     status: Literal["RESERVED", "OUT_OF_STOCK", "RELEASED"]
     product_id: str | None = None
@@ -19,7 +19,7 @@ class Reservation(State, frozen=True):
 
     @property
     def held(self) -> int:
-        """Units kept from the stock, in transit or shipped."""
+        """Units taken from the stock: reserved, or shipped by now."""
         return self.quantity if self.status == "RESERVED" else 0
 
     @property
@@ -34,9 +34,9 @@ class Reservation(State, frozen=True):
 def reserve(
     event: OrderCreated, reservation: Reservation | None, available: Callable[[str], int | None]
 ) -> tuple[Reservation, type[StockReserved | StockFailed | StockRelease]]:
-    """Takes the units from the stock, unless they were released before: then they are never taken.
+    """Takes the units from the stock, unless the order failed first.
 
-    `available` looks up the units of a product; None if it is not kept.
+    `available` looks up how many units of a product there are; None if the product is unknown.
     """
     if reservation:
         return reservation, StockRelease
@@ -49,7 +49,7 @@ def reserve(
 def release(
     event: PaymentFail | ShipmentFail, reservation: Reservation | None
 ) -> tuple[Reservation, type[StockRelease]]:
-    """Gives the units back; an order not heard of yet is noted, so that nothing will be taken for it."""
+    """Gives the units back. An order that inventory has not heard of yet is marked, so that it never takes any."""
     if reservation is None:
         return Reservation(status="RELEASED"), StockRelease
     if reservation.status == "RESERVED":
@@ -58,7 +58,9 @@ def release(
 
 
 def refuse(quantity: int, available: int | None) -> str | None:
-    """Why the units can't be reserved."""
+    """Returns why the units can't be reserved, or None."""
     if available is None:
         return "unknown product"
-    return f"{quantity} wanted, {available} available" if quantity > available else None
+    if quantity > available:
+        return f"{quantity} wanted, {available} available"
+    return None

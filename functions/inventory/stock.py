@@ -1,4 +1,4 @@
-"""The stock: units available by product, moved in one transaction with the reservation that moves them."""
+"""The stock: the units available of each product, changed in one transaction with the reservation."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 
 def given_back(entry: Entry[Reservation], before: Entry[Reservation] | None) -> int:
-    """Units of the entry's product that return to the stock; negative where they are taken."""
+    """Returns how many units go back to the stock; a negative number is taken from it."""
     held_before = before.state.held if before else 0
     return held_before - entry.state.held
 
 
 class DynamoStockLedger(DynamoLedger[Reservation]):
-    """The stock is a table of its own, keyed by productId, so that listing it reads no reservation."""
+    """Reservations by order, and beside them the stock: a table of its own, keyed by productId.
+
+    Raises Conflict, too, if fewer units are available than a reservation takes: another order was faster.
+    """
 
     def __init__(self, client: "DynamoDBClient", table: str, stock_table: str) -> None:
         super().__init__(client, table, Reservation)
@@ -36,7 +39,7 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
         write(self.client.transact_write_items, TransactItems=writes)
 
     def _move(self, product_id: str | None, units: int) -> Any:
-        """Giving back never fails; taking needs the units to be there."""
+        """The update of the stock. Taking is conditional on the units being there; giving back always succeeds."""
         move: dict[str, Any] = {
             "TableName": self.stock_table,
             "Key": marshal({"productId": product_id}),

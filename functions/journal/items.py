@@ -1,8 +1,8 @@
 """What the journal's table holds: an item per event, under `timestamp#id`, and one per order, `summary`.
 
-A summary says when each event was first told, by name, and the order's state as far as its events tell. Two sparse
-indexes list what is in the table without a scan: `orders` has the summaries by state, by when the order was opened;
-`arrivals` has the events by day, as they arrived. Both are spread over shards.
+A summary has the time at which each event was first told, by the event's name, and the order's state as far as its
+events tell it. Two sparse indexes replace scans: `orders` has the summaries by state and by when the order was opened,
+`arrivals` has the events by day and by when they arrived. Both are spread over shards.
 """
 
 import json
@@ -34,12 +34,15 @@ STATE_AFTER = {event.name: "FAILING" for event in _FAILING} | {
 
 
 def shards(prefix: str) -> list[str]:
-    """The index keys under which all of a state, or all of a day, is found."""
+    """Returns the index keys that together hold all of a state, or all of a day."""
     return [f"{prefix}#{shard}" for shard in range(SHARDS)]
 
 
 def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) -> dict[str, Any]:
-    """The event as an item. EventBridge's own time has whole seconds, so the detail's timestamp orders."""
+    """Returns the event as an item.
+
+    Items are sorted by the detail's timestamp, because EventBridge's own time has whole seconds only.
+    """
     detail = envelope["detail"]
     arrived_at = Timestamp.of(datetime.fromtimestamp(arrived_ms / 1000, UTC))
     try:
@@ -63,7 +66,7 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
 
 
 def summary(entry: dict[str, Any]) -> dict[str, Any]:
-    """The update of the order's summary; updates commute, as events may arrive in any order."""
+    """Returns UpdateItem's arguments for the order's summary. Events may arrive in any order: these updates commute."""
     order_id = entry["orderId"]["S"]
     told_at = entry["toldAt"]["S"]
     name = entry["detailType"]["S"]
@@ -87,8 +90,8 @@ def summary(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# PENDING gives way to FAILING, that to FAILED, and all to COMPLETED, whichever arrives first: `closedAs` remembers for
-# what arrives later how the order was closed.
+# FAILING replaces PENDING, FAILED replaces both, and COMPLETED replaces all, in whichever order the events arrive.
+# `closedAs` keeps how the order was closed, for the events that arrive later.
 _KEEPING_THE_FURTHEST = {
     "PENDING": ["stateShard = if_not_exists(stateShard, :state)"],
     "FAILING": ["stateShard = if_not_exists(closedAs, :state)"],

@@ -1,4 +1,4 @@
-"""Order on AWS: the events it hears. Its other doors are http.py and watchdog.py."""
+"""Order on AWS: the events it hears. http.py and watchdog.py are its other two functions."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Order's public door: POST /orders places an order, GET /orders/{orderId} returns its status."""
+"""Order's HTTP API: POST /orders places an order, GET /orders/{orderId} returns its status."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ app = APIGatewayRestResolver()
 
 
 class HttpError(Exception):
-    """A request that changes nothing; the answer names each of its problems."""
+    """A request that is refused and changes nothing; the response names each of its problems."""
 
     def __init__(self, status: HTTPStatus, *problems: str) -> None:
         super().__init__(status, problems)
@@ -48,9 +48,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @app.post("/orders")
 def post_order() -> Response[str]:
-    """Records the order before telling OrderCreated: what is recorded, the watchdog sees.
+    """Records the order, then tells OrderCreated: should that be lost, the watchdog finds the order.
 
-    A repeated Idempotency-Key finds the order it placed, and tells again only while it is open.
+    A repeated Idempotency-Key returns the order it placed, and tells OrderCreated again only while that is open.
     """
     order_id = new_order_id()
     wanted = wanted_order()
@@ -97,7 +97,7 @@ def refuse(error: HttpError) -> Response[str]:
 
 
 def new_order_id() -> UUID:
-    """Random, or made from the Idempotency-Key header, which belongs to the calling AWS account."""
+    """Returns a random id, or the one that follows from the Idempotency-Key header and the caller's AWS account."""
     key = app.current_event.headers.get("Idempotency-Key")
     if key is None:
         return uuid4()

@@ -25,7 +25,7 @@ class Order(State, frozen=True):
     """What has become of an order so far.
 
     Product, quantity and amount are unknown if another event was heard before OrderCreated.
-    `open_shard` is set while the order is open: the watchdog's index of open orders goes by it.
+    `open_shard` is set while the order is open: the index of open orders, which the watchdog reads, has it as its key.
     """
 
     status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"]
@@ -44,7 +44,7 @@ class Order(State, frozen=True):
 
 
 def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
-    """Opens the order, or fills in the details of one that was heard of before."""
+    """Opens the order, or fills in the details of one that is known from another event."""
     details = {"product_id": event.product_id, "quantity": event.quantity, "amount": event.amount}
     return replace(order or opened(event), **details), None
 
@@ -58,7 +58,7 @@ def complete(event: ShipmentOK, order: Order | None) -> tuple[Order, None]:
 
 
 def fail(event: ShipmentFail, order: Order | None) -> tuple[Order, None]:
-    """Waits for payment and inventory, which hear it too, to give back what they took."""
+    """Waits for payment and inventory, which hear ShipmentFail too, to give back what they took."""
     order, _ = settle(event, order)
     return order, None
 
@@ -72,11 +72,11 @@ def settle_stock(event: StockFailed | StockRelease, order: Order | None) -> tupl
 
 
 def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, type[OrderFailed] | None]:
-    """Fails the order once payment and stock are settled: nothing is charged or reserved any more."""
+    """Fails the order once payment and stock are both settled: nothing is charged or reserved any more."""
     order = order or opened(event)
     if not order.is_open:
         return order, None
-    reason = order.reason or getattr(event, "reason", None)  # the first one heard stays
+    reason = order.reason or getattr(event, "reason", None)  # the first reason stays
     order = replace(order, status="FAILING", reason=reason, **settled)
     if not (order.payment_settled and order.stock_settled):
         return order, None

@@ -1,4 +1,4 @@
-"""What order tells without hearing an event: that a client placed an order, and that one stayed open too long."""
+"""What order tells without hearing an event first: a client placed an order, or an order stayed open too long."""
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from saga.event import Metadata, OrderId, Timestamp
 
 
 class PlaceOrder(Struct, frozen=True, rename="camel"):
-    """What a client wants."""
+    """The body of POST /orders."""
 
     product_id: ProductId
     quantity: Quantity
@@ -20,5 +20,5 @@ def create(order_id: OrderId, wanted: PlaceOrder, at: Timestamp) -> OrderCreated
 
 
 def expire(order_id: OrderId, deadline: Timestamp) -> OrderExpired:
-    """Decided by the deadline, not by the run that tells it: telling it again says the same."""
+    """`deadline` is the timestamp, whenever the watchdog runs: so the same fact is told each time."""
     return OrderExpired(order_id, timestamp=deadline, metadata=Metadata())

@@ -1,6 +1,6 @@
-"""The watchdog: tells OrderExpired for every order that stays open past its deadline. It writes nothing.
+"""The watchdog tells OrderExpired for every order that stays open past its deadline. It writes nothing.
 
-It asks at ages of 1, 2, 4, ... deadlines until the order is closed; shipping answers each time.
+It tells it at ages of 1, 2, 4, ... deadlines until the order is closed; shipping answers each time.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from saga.event import Timestamp
 from saga.observe import count, logger
 
 WINDOW = timedelta(seconds=130)  # two periods between runs and a little, so that one may be missed and the next late
-OLDEST_ASKED = timedelta(days=14)  # older ones are for the alarm on the oldest open order
+OLDEST_ASKED = timedelta(days=14)  # an older one raises the alarm on the oldest open order
 
 dynamodb = boto3.client("dynamodb")
 bus = EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"])
@@ -44,7 +44,7 @@ def handler(_event: object, _context: object) -> None:
 
 
 def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Timestamp]]:
-    """From and to which `openedAt` an order has just come to an age of 1, 2, 4, ... deadlines."""
+    """Yields from when to when the orders were opened that have just reached an age of 1, 2, 4, ... deadlines."""
     age = deadline
     while age <= OLDEST_ASKED:
         yield Timestamp.of(now - age - WINDOW), Timestamp.of(now - age)
@@ -52,7 +52,7 @@ def windows(now: datetime, deadline: timedelta) -> Iterator[tuple[Timestamp, Tim
 
 
 def open_orders(since: str = "0", until: str = "9", limit: int = 1_000_000) -> Iterator[tuple[UUID, Timestamp]]:
-    """Ids of the orders open now and when they were opened, oldest first in each shard of the index."""
+    """Yields the id of each open order and when it was opened, the oldest first in each shard of the index."""
     pages = dynamodb.get_paginator("query")
     for shard in range(OPEN_SHARDS):
         for page in pages.paginate(

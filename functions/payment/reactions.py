@@ -1,4 +1,4 @@
-"""Payment owns what an order is charged. It hears of new orders, and of what failed after."""
+"""Payment owns what an order is charged. It hears of new orders, and of steps that failed."""
 
 from decimal import Decimal
 from typing import Literal
@@ -11,7 +11,7 @@ from saga.ledger import State
 
 
 class Payment(State, frozen=True):
-    """`amount` is what the order was charged or declined; none was asked for if it was cancelled first."""
+    """`amount` is what was charged or declined; None if the order was cancelled before payment heard of it."""
 
     status: Literal["CHARGED", "DECLINED", "CANCELLED"]
     amount: Amount | None = None
@@ -19,7 +19,7 @@ class Payment(State, frozen=True):
 
     @property
     def refunded(self) -> AmountOrZero:
-        """What was given back."""
+        """The amount in PaymentCancel: what was given back."""
         if self.status == "CANCELLED" and self.amount is not None:
             return AmountOrZero(self.amount)
         return AmountOrZero(0)
@@ -28,7 +28,7 @@ class Payment(State, frozen=True):
 def charge(
     event: OrderCreated, payment: Payment | None, limit: Decimal
 ) -> tuple[Payment, type[PaymentOK | PaymentFail | PaymentCancel]]:
-    """Charges the order, unless it was cancelled before: then it is never charged."""
+    """Charges the order, unless it was cancelled first."""
     if payment:
         return payment, PaymentCancel
     if reason := decline(event.amount, limit):
@@ -37,7 +37,7 @@ def charge(
 
 
 def cancel(event: StockFailed | ShipmentFail, payment: Payment | None) -> tuple[Payment, type[PaymentCancel]]:
-    """Gives back what was charged; an order not heard of yet is noted, so that it never will be."""
+    """Refunds what was charged. An order that payment has not heard of yet is marked, so that it is never charged."""
     if payment is None:
         return Payment(status="CANCELLED"), PaymentCancel
     if payment.status == "CHARGED":
@@ -46,5 +46,7 @@ def cancel(event: StockFailed | ShipmentFail, payment: Payment | None) -> tuple[
 
 
 def decline(amount: Decimal, limit: Decimal) -> str | None:
-    """Why the payment is declined. A stand-in: a real provider is asked to authorise, and captures later."""
-    return f"amount {amount} is over the limit of {limit}" if amount > limit else None
+    """Returns why the payment is declined, or None. A real provider is asked to authorise the amount here."""
+    if amount > limit:
+        return f"amount {amount} is over the limit of {limit}"
+    return None

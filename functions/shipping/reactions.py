@@ -9,7 +9,7 @@ from saga.ledger import State
 
 
 class Shipment(State, frozen=True):
-    """Waits for both: `quantity` is None until the stock is reserved."""
+    """WAITING until the order is both `paid` and reserved; `quantity` is None until it is reserved."""
 
     status: Literal["WAITING", "SHIPPED", "FAILED"]
     paid: bool = False
@@ -20,7 +20,7 @@ class Shipment(State, frozen=True):
 def ship(
     event: PaymentOK | StockReserved, shipment: Shipment | None, capacity: int
 ) -> tuple[Shipment, type[ShipmentOK | ShipmentFail] | None]:
-    """Decides once the order is both paid and reserved, whichever comes first."""
+    """Decides once the order is both paid and reserved, in whichever order that is heard."""
     shipment = shipment or Shipment(status="WAITING")
     if shipment.status != "WAITING":
         return shipment, decided(shipment)
@@ -37,7 +37,7 @@ def ship(
 
 
 def expire(event: OrderExpired, shipment: Shipment | None) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
-    """An order that took too long does not ship, unless it already has."""
+    """Decides that an order that took too long does not ship, unless it already has."""
     shipment = shipment or Shipment(status="WAITING")
     if shipment.status == "WAITING":
         shipment = replace(shipment, status="FAILED", reason="the order expired")
@@ -49,5 +49,7 @@ def decided(shipment: Shipment) -> type[ShipmentOK | ShipmentFail]:
 
 
 def refuse(quantity: int, capacity: int) -> str | None:
-    """Why the shipment is refused. A stand-in: a real carrier is asked here, and ships later."""
-    return f"quantity {quantity} is over the capacity of {capacity}" if quantity > capacity else None
+    """Returns why the shipment is refused, or None. A real carrier is asked here."""
+    if quantity > capacity:
+        return f"quantity {quantity} is over the capacity of {capacity}"
+    return None
