@@ -1,27 +1,19 @@
-# make demo      five orders on a LocalStack of their own, one for each way a saga can go
-# make test      everything that fits in six minutes        make test-all  what takes longer as well
-# make check     linters, types, template, contracts between modules
-# make explore   every interleaving of larger budgets           make mutants   every guard taken away, and what that breaks
-# make chaos     200 orders through a storm of faults           make chaos SEED=7   the same faults again
-# make fuzz      20,000 inputs made from the schemas, valid and not, through both doors
-# make samlocal  every function in sam local's containers, and Docker Compose, where a Docker engine answers
-# make walkthroughs  docs/tutorial.md, docs/aws.md and docs/performance.md, step by step
-# make bench     what a saga costs and how fast it is, beside Step Functions and the bare calls; draws docs/performance/
-# make setup     all that `saga` and the tests need; instant when no requirement has changed
-# make catalogue writes events/ anew
-# make baseline  accepts the events as they are: what comes later is held to be compatible with them
-# make lock      writes the lock files anew; LOCK=--upgrade takes newer versions
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
 UV := .venv/bin/uv --quiet
 EDITABLE := --no-deps --editable
 
 .PHONY: setup environments
-setup:
+setup: ## Install all that the saga command and the tests need, inside this folder
 	@$(MAKE) --jobs --output-sync=target environments
 environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/localstack/installed .saga/dynamodb/tried .saga/asyncapi/3.0.0.json
 	@:
@@ -57,44 +49,40 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 .saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi.py | .venv/installed
 	@.venv/bin/python -m sagactl.local.asyncapi && touch $@
 
-.PHONY: lock
-lock: .venv/bin/uv
-	@for file in requirements/*.in functions/*.in; do \
-	  $(UV) pip compile --universal --generate-hashes --no-header --python-version 3.13 $(LOCK) "$$file" -o "$${file%.in}.txt"; \
-	done
-
 .PHONY: demo
-demo: setup
+demo: setup ## Run five orders on a LocalStack of their own, one for each way a saga can go
 	@.venv/bin/saga demo
 
 .PHONY: test
-test: setup .saga/aws/installed
+test: setup .saga/aws/installed ## Run everything that fits in six minutes
 	@.venv/bin/pytest
 
 .PHONY: test-all
-test-all: test demo explore chaos samlocal walkthroughs
+test-all: test demo explore chaos samlocal walkthroughs ## Run what takes longer as well
 
 .PHONY: samlocal walkthroughs
-samlocal walkthroughs: setup .saga/aws/installed
-	@.venv/bin/pytest tests/$@
+samlocal: setup .saga/aws/installed ## Run each function in sam local's containers, and Docker Compose, if Docker is there
+	@.venv/bin/pytest tests/samlocal
+walkthroughs: setup .saga/aws/installed ## Do what docs/tutorial.md, docs/aws.md and docs/performance.md say, step by step
+	@.venv/bin/pytest tests/walkthroughs
 
 .PHONY: explore mutants
-explore: setup
+explore: setup ## Run the saga through every interleaving of larger budgets of faults
 	@PYTHONPATH=tests .venv/bin/python -m explore
-mutants: setup
+mutants: setup ## Remove each guard of the code in turn, and show what breaks without it
 	@PYTHONPATH=tests .venv/bin/python -m explore.mutants
 
 .PHONY: chaos
-chaos: setup
+chaos: setup ## Send 200 orders through a storm of faults; SEED=7 repeats one
 	@PYTHONPATH=tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz
-fuzz: setup
+fuzz: setup ## Send 20,000 inputs made from the schemas, valid and not, through both doors
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
 PLOTS ?= docs/performance
 .PHONY: bench
-bench: setup .saga/bench/installed
+bench: setup .saga/bench/installed ## Measure what a saga costs and how fast it is; draws docs/performance/
 	@.venv/bin/saga bench init
 	@for counted in cost scale; do \
 	  .venv/bin/saga bench $$counted; .venv/bin/saga bench $$counted --json > .saga/bench/$$counted.json; \
@@ -103,7 +91,7 @@ bench: setup .saga/bench/installed
 	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 
 .PHONY: check
-check: setup .saga/checkov/installed
+check: setup .saga/checkov/installed ## Run linters and type checker, and compare the template with the code
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infra/sagactl tests
@@ -116,7 +104,16 @@ check: setup .saga/checkov/installed
 	  --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
 
 .PHONY: catalogue baseline
-catalogue: setup
+catalogue: setup ## Write events/ anew
 	@.venv/bin/python -m sagactl.design.catalogue
-baseline: setup
+baseline: setup ## Accept the events as they are: later ones must be compatible with them
 	@.venv/bin/python -m sagactl.checks.compatibility
+
+# The locks name versions and hashes, and no place that they come from.
+COMPILE := $(UV) pip compile --universal --generate-hashes --no-header --python-version 3.13
+.PHONY: lock
+lock: .venv/bin/uv ## Write the lock files anew; LOCK=--upgrade takes newer versions
+	@$(COMPILE) $(LOCK) --group uv -o requirements/uv.txt
+	@$(COMPILE) $(LOCK) --group functions -o functions/requirements.txt
+	@$(COMPILE) $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	@for file in requirements/*.in; do $(COMPILE) $(LOCK) "$$file" -o "$${file%.in}.txt"; done

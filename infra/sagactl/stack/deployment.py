@@ -32,7 +32,7 @@ def deploy(
     if not (SAM_VENV / "bin/sam").exists():
         raise SagaError("The SAM CLI is not installed", "Run: make setup")
     where.check()
-    environment = "localstack" if where.is_local else "aws"
+    environment = "default" if where.is_local else "aws"
     options = ["--config-env", environment]
     if overrides := _overrides(environment, where, parameters):
         options += ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
