@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from inventory.reactions import Reservation
-from saga.dynamodb import get, marshal, write
-from saga.ledger import DynamoLedger, Entry
+from saga.dynamodb import DynamoLedger, get, marshal, write
+from saga.ledger import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,7 @@ from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
 from saga.bus import EventBridgeBus
-from saga.ledger import DynamoLedger
+from saga.dynamodb import DynamoLedger
 from saga.observe import logger
 from saga.service import Service
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 from contracts.values import Amount
 from payment.reactions import Payment, cancel, charge
 from saga.bus import EventBridgeBus
-from saga.ledger import DynamoLedger
+from saga.dynamodb import DynamoLedger
 from saga.observe import logger
 from saga.service import Service
 

@@ -1,18 +1,55 @@
-"""DynamoDB's low-level calls, with plain Python values."""
+"""The ledger in DynamoDB: an item for each entry, written on the condition that nobody else wrote it since."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+
+from saga.ledger import Conflict, Entry, State
+from saga.serialization import to_builtins
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Conflict(Exception):
-    """Another write came first: recall, and decide again."""
+class DynamoLedger[S: State]:
+    """Entries in a table keyed by orderId. What DynamoDB refuses for another reason is a ClientError."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, state: type[S]) -> None:
+        self.client = client
+        self.table = table
+        self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
+
+    def recall(self, order_id: UUID) -> Entry[S] | None:
+        item = get(self.client, self.table, {"orderId": str(order_id)})
+        if item is None:
+            return None
+        # Times and amounts were checked before they were written: they are made here, not parsed.
+        entry: Entry[S] = msgspec.convert(
+            item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value)
+        )
+        return entry
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        write(self.client.put_item, **self.put(entry, before))
+
+    def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
+        """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields."""
+        item = to_builtins(entry)
+        item |= item.pop("state")
+        put = {"TableName": self.table, "Item": marshal(item)}
+        if before is None:
+            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(orderId)"}
+        else:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": marshal({":before": before.version}),
+            }
+        return put | condition
 
 
 class _Deserializer(TypeDeserializer):

@@ -1,20 +1,12 @@
-"""The ledger: one entry per order in a service's own table, replaced in one conditional write."""
+"""The ledger: what a service knows of each order, in one entry that is replaced as a whole."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct, StructMeta
 from msgspec.structs import fields
 
-from saga.dynamodb import Conflict, get, marshal, write
 from saga.event import Timestamp
-from saga.serialization import to_builtins
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-__all__ = ["Conflict", "DynamoLedger", "Entry", "Heard", "Ledger", "State"]
 
 
 class Heard(Struct, frozen=True, array_like=True):
@@ -59,6 +51,10 @@ class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     status: str
 
 
+class Conflict(Exception):
+    """Another write came first: recall, and decide again."""
+
+
 class Ledger[S: State](Protocol):
     """Where a service keeps its entries."""
 
@@ -66,39 +62,3 @@ class Ledger[S: State](Protocol):
 
     def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
         """Replaces the entry `before`, or writes nothing and raises Conflict."""
-
-
-class DynamoLedger[S: State]:
-    """Entries in a table keyed by orderId. What DynamoDB refuses for another reason is a ClientError."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, state: type[S]) -> None:
-        self.client = client
-        self.table = table
-        self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
-
-    def recall(self, order_id: UUID) -> Entry[S] | None:
-        item = get(self.client, self.table, {"orderId": str(order_id)})
-        if item is None:
-            return None
-        # Times and amounts were checked before they were written: they are made here, not parsed.
-        entry: Entry[S] = msgspec.convert(
-            item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value)
-        )
-        return entry
-
-    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        write(self.client.put_item, **self.put(entry, before))
-
-    def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
-        """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields."""
-        item = to_builtins(entry)
-        item |= item.pop("state")
-        put = {"TableName": self.table, "Item": marshal(item)}
-        if before is None:
-            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(orderId)"}
-        else:
-            condition = {
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": marshal({":before": before.version}),
-            }
-        return put | condition

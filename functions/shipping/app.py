@@ -8,7 +8,7 @@ import boto3
 from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from saga.bus import EventBridgeBus
-from saga.ledger import DynamoLedger
+from saga.dynamodb import DynamoLedger
 from saga.observe import logger
 from saga.service import Service
 from shipping.reactions import Shipment, expire, ship

@@ -12,7 +12,8 @@ from support.implementations import IMPLEMENTATIONS, THREADS, LedgerOf, Stocked,
 from support.memory import MemoryLedger, MemoryStockLedger
 
 from inventory.stock import DynamoStockLedger
-from saga.ledger import DynamoLedger, Ledger, State
+from saga.dynamodb import DynamoLedger
+from saga.ledger import Ledger, State
 from sagactl.local import dynamodb
 
 

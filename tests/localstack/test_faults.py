@@ -11,8 +11,9 @@ from support.driver import PRODUCT, Saga, eventually, order_created
 
 from contracts.events import OrderCreated
 from order.reactions import Order
+from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
-from saga.ledger import DynamoLedger, Entry
+from saga.ledger import Entry
 from saga.serialization import to_json
 from sagactl.stack import api, books, journal
 from sagactl.stack.deployed import Stack

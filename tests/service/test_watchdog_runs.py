@@ -15,8 +15,9 @@ from support.given import Counted
 from contracts.events import EVENTS, OrderExpired
 from order.reactions import OPEN_SHARDS, Order
 from saga.bus import ATTEMPTS, ENTRIES_MAX, NotTold
+from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
-from saga.ledger import DynamoLedger, Entry
+from saga.ledger import Entry
 from saga.serialization import parse
 
 SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}

@@ -9,8 +9,8 @@ from uuid import UUID
 from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
-from saga.dynamodb import unmarshal
-from saga.ledger import DynamoLedger, Entry, State
+from saga.dynamodb import DynamoLedger, unmarshal
+from saga.ledger import Entry, State
 from saga.serialization import from_builtins
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack

@@ -13,7 +13,8 @@ from contracts.values import Amount
 from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
-from saga.ledger import DynamoLedger, Entry, State
+from saga.dynamodb import DynamoLedger
+from saga.ledger import Entry, State
 from sagactl.stack import aws, books, shop
 from sagactl.stack.deployed import Stack
 from shipping.reactions import Shipment
