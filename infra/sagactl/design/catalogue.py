@@ -1,4 +1,4 @@
-"""Everything in events/ that is generated. `make catalogue` writes it."""
+"""Everything that is generated: events/, and the drawing of the deployment. `make catalogue` writes it."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.events import EVENTS
-from sagactl.design import asyncapi, drawing, openapi, samples
+from sagactl.design import asyncapi, deployment_drawing, drawing, openapi, samples
 from sagactl.design.schemas import schema
 from sagactl.paths import PROJECT
 
@@ -21,6 +21,7 @@ def files() -> dict[str, str]:
         found[f"events/entries/{name}.json"] = _json(samples.sample_entries(name))
         found[f"events/schemas/{name}.json"] = _json(schema(event))
     found["events/choreography.svg"] = drawing.svg() + "\n"
+    found["docs/deployment.svg"] = deployment_drawing.svg() + "\n"
     return found
 
 

@@ -1,0 +1,37 @@
+"""The drawing of the deployment has everything in it that it is there to show."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from sagactl.design import deployment_drawing, wiring
+from sagactl.design.template import functions, resources
+
+DRAWN = ElementTree.fromstring(deployment_drawing.svg())  # noqa: S314  # our own
+TEXTS = [element.text for element in DRAWN.iter("{http://www.w3.org/2000/svg}text")]
+BOXES = [
+    tuple(int(element.attrib[name]) for name in ("x", "y", "width", "height"))
+    for element in DRAWN.iter("{http://www.w3.org/2000/svg}rect")
+    if element.attrib["class"] not in {"page", "panel"}
+]
+
+
+def test_every_function_and_every_table_is_in_it() -> None:
+    assert len(wiring.rows()) >= len(functions())
+    assert {row.function for row in wiring.rows()} - {""} <= set(TEXTS)
+    assert resources("AWS::DynamoDB::Table").keys() <= set(TEXTS)
+
+
+def test_every_queue_is_in_it() -> None:
+    dead_letters = {row.dead_letters for row in wiring.rows()} - {""}
+    polled = {row.way_in for row in wiring.rows() if row.kind == wiring.QUEUE}
+    assert dead_letters | polled == resources("AWS::SQS::Queue").keys()
+
+
+@pytest.mark.parametrize("box", BOXES, ids=str)
+def test_no_box_covers_another(box: tuple[int, int, int, int]) -> None:
+    left, top, width, height = box
+    for other in BOXES:
+        is_beside = other[0] >= left + width or other[0] + other[2] <= left
+        is_below = other[1] >= top + height or other[1] + other[3] <= top
+        assert other is box or is_beside or is_below
