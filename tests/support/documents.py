@@ -16,6 +16,7 @@ from support.deployment import PROJECT
 from sagactl.paths import SAM_VENV, STATE
 
 README = PROJECT / "README.md"
+IN_JAPANESE = PROJECT / "README.ja.md"
 PAGES = [README, *sorted({*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")} - {README})]
 _FENCE = re.compile(r"^```(\S*) ?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _AWS_VENV = STATE / "aws/venv"

@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 from support.deployment import PROJECT
-from support.documents import PAGES, README, blocks, prose
+from support.documents import IN_JAPANESE, PAGES, README, blocks, prose
 
 from sagactl.cli import app
 
@@ -21,20 +21,28 @@ RUN_BY_MARK = {
     "bench": "docs/performance.md",
     "tutorial": "docs/tutorial.md",
 }
-_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
+_HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 of_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.read_text().splitlines()) < 120
+    assert len(README.read_text().splitlines()) < 150
+
+
+def test_the_readme_is_the_same_in_japanese() -> None:
+    """What a test can compare: blocks, links, pictures, code in the text, and the levels of the headings."""
+    assert [block[:3] for block in blocks(IN_JAPANESE)] == [block[:3] for block in blocks(README)]
+    assert set(links(IN_JAPANESE)) - {README.name} == set(links(README)) - {IN_JAPANESE.name}
+    assert set(_CODE.findall(prose(IN_JAPANESE))) == set(_CODE.findall(prose(README)))
+    assert [level for level, _ in headings(IN_JAPANESE)] == [level for level, _ in headings(README)]
 
 
 @of_each_page
 def test_no_link_is_dead(page: Path) -> None:
-    links = [link for link in _LINK.findall(prose(page)) if not re.match("https?:", link)]
-    assert [link for link in links if not leads_somewhere(page, link)] == []
+    own = [link for link in links(page) if not re.match("https?:", link)]
+    assert [link for link in own if not leads_somewhere(page, link)] == []
 
 
 @of_each_page
@@ -62,6 +70,11 @@ def test_docker_has_the_release_that_the_process_is() -> None:
     assert compose["services"]["localstack"]["image"] == f"localstack/localstack:${{LOCALSTACK_VERSION:-{pinned[1]}}}"
 
 
+def links(page: Path) -> list[str]:
+    """Those in Markdown and in HTML, pictures included."""
+    return [written or in_html for written, in_html in _LINK.findall(prose(page))]
+
+
 def leads_somewhere(page: Path, link: str) -> bool:
     path, _, anchor = unquote(link).partition("#")
     target = (page.parent / path).resolve() if path else page
@@ -70,8 +83,13 @@ def leads_somewhere(page: Path, link: str) -> bool:
 
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
-    headings = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
-    return {heading.strip().replace(" ", "-") for heading in headings}
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in headings(page)]
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def headings(page: Path) -> list[tuple[str, str]]:
+    """Each with its level, as so many `#`."""
+    return _HEADING.findall(prose(page))
 
 
 def exists(command: Any, arguments: list[str]) -> bool:

@@ -3,6 +3,7 @@
 from xml.etree import ElementTree
 
 import pytest
+from support.deployment import PROJECT
 
 from sagactl.design import deployment_drawing, wiring
 from sagactl.design.template import functions, resources
@@ -14,6 +15,10 @@ BOXES = [
     for element in DRAWN.iter("{http://www.w3.org/2000/svg}rect")
     if element.attrib["class"] not in {"page", "panel"}
 ]
+
+
+def test_the_readme_shows_it() -> None:
+    assert "](docs/deployment.svg)" in (PROJECT / "README.md").read_text()
 
 
 def test_every_function_and_every_table_is_in_it() -> None:
