@@ -18,8 +18,9 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
-from support.given import Counted, Logged, a, envelope
+from support.given import a, envelope
 from support.memory import MemoryBus
+from support.output import Counted, Logged
 
 from contracts.events import OrderCreated, PaymentFail, ShipmentFail
 from inventory.reactions import Reservation, release, reserve

@@ -13,7 +13,8 @@ from msgspec.structs import fields
 from support.answers import hold
 from support.deployment import CONTEXT, environment
 from support.emulation import Function, Heard, interleave, refusing
-from support.given import Counted, a, envelope
+from support.given import a, envelope
+from support.output import Counted
 
 from contracts.events import EVENTS, OrderCreated, PaymentFail, ShipmentOK, StockFailed, StockRelease
 from contracts.values import Amount

@@ -11,7 +11,8 @@ import pytest
 from boto3.dynamodb.conditions import Key
 from support.deployment import CONTEXT, environment
 from support.emulation import Function
-from support.given import Logged, a, envelope
+from support.given import a, envelope
+from support.output import Logged
 
 from contracts.events import EVENTS, OrderCreated, PaymentOK, ShipmentOK, StockReserved
 from journal.items import SUMMARY, shards

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from support.deployment import CONTEXT, environment
 from support.emulation import Function, Heard, refusing
-from support.given import Counted
+from support.output import Counted
 
 from contracts.events import EVENTS, OrderExpired
 from order.reactions import OPEN_SHARDS, Order

@@ -1,7 +1,8 @@
 """What tests need to know of the deployment is read in template.yaml, never retyped."""
 
-import os
 import socket
+
+from support.isolation import isolate
 
 from sagactl.design.template import TEMPLATE, resources
 from sagactl.local.loading import CONTEXT, load, tables
@@ -10,14 +11,7 @@ from sagactl.paths import PROJECT
 
 __all__ = ["CONTEXT", "PROJECT", "TEMPLATE", "environment", "free_port", "load", "resources", "tables"]
 
-# Whoever tests a function reaches no AWS account with it, and no LocalStack that the README had them name.
-for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
-    del os.environ[name]
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
+isolate()
 
 
 def free_port() -> int:

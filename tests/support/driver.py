@@ -4,11 +4,13 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from support.deployment import free_port
 from typer.testing import CliRunner, Result
 
 from contracts.events import OrderCreated
@@ -16,14 +18,28 @@ from contracts.values import Amount
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Event, Timestamp
 from sagactl.cli import app
+from sagactl.local import localstack
 from sagactl.stack import aws, books, dead_letters, journal, shop
 from sagactl.stack.dead_letters import DeadLetter
 from sagactl.stack.deployed import Stack
+from sagactl.stack.deployment import deploy
 
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
 QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
 PRODUCT = shop.PRODUCT
+STOCKED = 500
+
+
+@contextmanager
+def deployed() -> Iterator[Stack]:
+    """The saga on a LocalStack of its own, with units of PRODUCT in stock."""
+    port = free_port()
+    with localstack.running(port):
+        where = aws.target(port=port)
+        stack = Stack(where, deploy(where, {}))
+        shop.set_available(stack, PRODUCT, STOCKED)
+        yield stack
 
 
 @dataclass(frozen=True)

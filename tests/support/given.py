@@ -1,8 +1,6 @@
 """What the tests are given: events with fields that do not matter to them, and envelopes around events."""
 
 import json
-from collections import Counter
-from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
@@ -18,9 +16,6 @@ from saga.serialization import Refused, parse, to_json
 ORDER_ID = UUID("5f0c2b1e-8a3d-4c53-9f3b-0e2f7f4d6a91")
 AT = Timestamp("2026-01-31T12:00:00.000Z")
 REASON = "a reason"
-
-type Logged = Callable[[], list[str]]
-type Counted = Callable[[], Counter[str]]
 
 _FIELDS: dict[str, Any] = {
     "order_id": ORDER_ID,

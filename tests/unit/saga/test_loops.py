@@ -1,8 +1,9 @@
 """Two services that answer each other without end: the hop guard cuts them off, and counts that it did."""
 
 import pytest
-from support.given import Counted, a, envelope
+from support.given import a, envelope
 from support.memory import MemoryBus, MemoryLedger
+from support.output import Counted
 
 from contracts.events import OrderExpired, ShipmentOK
 from saga.event import HOPS_MAX, Event, Metadata

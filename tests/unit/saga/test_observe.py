@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
 from support.deployment import TEMPLATE
-from support.given import Logged
+from support.output import Logged
 
 from saga.event import Timestamp
 from saga.observe import count, logger

@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 from support.emulation import interleave
-from support.given import AT, ORDER_ID, REASON, Counted, Logged, a, detail, envelope
+from support.given import AT, ORDER_ID, REASON, a, detail, envelope
 from support.memory import MemoryBus, MemoryLedger
+from support.output import Counted, Logged
 
 from contracts.events import OrderCreated, PaymentCancel, PaymentFail, PaymentOK, ShipmentFail, StockFailed
 from contracts.values import Amount
