@@ -103,9 +103,9 @@ check: setup .saga/checkov/installed ## Run linters and type checker, and compar
 	@git ls-files -z -- ':!*.txt' | xargs -0 .saga/checkov/venv/bin/detect-secrets-hook \
 	  --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
 
-.PHONY: catalogue baseline
-catalogue: setup ## Write events/ anew
-	@.venv/bin/python -m sagactl.design.catalogue
+.PHONY: derive baseline
+derive: setup ## Write what follows from the code: events/ and the derived sections of template.yaml
+	@.venv/bin/python -m sagactl.design.derived
 baseline: setup ## Accept the events as they are: later ones must be compatible with them
 	@.venv/bin/python -m sagactl.checks.compatibility
 

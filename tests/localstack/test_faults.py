@@ -16,6 +16,7 @@ from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import to_json
 from sagactl.stack import api, books, journal
+from sagactl.stack.dead_letters import Failure
 from sagactl.stack.deployed import Stack
 
 WANTED = {"productId": PRODUCT, "quantity": 2, "amount": 1000}
@@ -65,7 +66,6 @@ def test_a_repeated_post_is_the_same_order(saga: Saga, stack: Stack) -> None:
 POISON: dict[str, tuple[dict[str, Any], str]] = {
     "wrong shape": ({"Detail": {"quantity": "two", "amount": -1}}, "quantity: Expected `int`, got `str`; amount: "),
     "eventType is another": ({"Detail": {"eventType": "PaymentOK"}}, "eventType: expected 'OrderCreated'"),
-    "told by another service": ({"Source": "saga.shipping"}, "source: OrderCreated is told by saga.order alone"),
     "too many hops": ({"Detail": {"metadata": {"hops": 17}}}, "metadata: Expected `int` <= 16"),
 }
 
@@ -92,6 +92,22 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_error(saga: Saga, poisone
     assert letter.event["detail"]["orderId"] == order_id
     assert not any(saga.items(order_id).values())
     assert why in saga.log("order", order_id)
+
+
+STRAYS = {
+    "told by another service": ({"Source": "saga.shipping"}, "source: OrderCreated is told by saga.order alone"),
+    "told by nobody": ({"DetailType": "OrderCreate"}, "detail-type: no service tells OrderCreate"),
+}
+
+
+@pytest.mark.parametrize(("change", "why"), STRAYS.values(), ids=STRAYS)
+def test_a_stray_is_a_dead_letter_at_once(saga: Saga, change: dict[str, str], why: str) -> None:
+    event = order_created()
+    entry = {"Source": event.source, "DetailType": event.name, "Detail": to_json(event).decode()}
+    saga.put([entry | change])
+    letter = saga.dead_letter(str(event.order_id))
+    assert (letter.failure, letter.function, letter.attempts) == (Failure("Refused", why), None, None)
+    assert not any(saga.items(str(event.order_id)).values())
 
 
 def test_a_lost_event_is_healed_by_the_watchdog(saga: Saga, stack: Stack) -> None:

@@ -1,16 +1,20 @@
-"""Says what is wrong, and what to write instead. What is derived is looked at once what it derives from is right."""
+"""Says what is wrong, and what to do. What is derived is looked at once what it derives from is right."""
 
 import sys
 
-from sagactl.checks import compatibility, grants, graph, rules
-from sagactl.design import catalogue
+from sagactl.checks import compatibility, derived, grants, graph, rules
+from sagactl.errors import SagaError
 
-CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, catalogue.problems)
+CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, derived.problems)
 
 
 def main() -> int:
     for check in CHECKS:
-        if problems := list(check()):
+        try:
+            problems = list(check())
+        except SagaError as error:
+            problems = [str(error)]
+        if problems:
             print("\n\n".join(problems), file=sys.stderr)
             return 1
     return 0

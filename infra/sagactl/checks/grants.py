@@ -4,12 +4,14 @@ That each single grant is needed, and all together suffice, tests/service/test_g
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from sagactl.checks import policies, rules
+from sagactl.checks.hints import difference, remedy
 from sagactl.checks.policies import Call
-from sagactl.design import choreography, template
-from sagactl.design.template import Function, listed, resources, text
+from sagactl.design import choreography, sections, template
+from sagactl.design.template import Function, listed, logical_id, resources, text
 
 BUS = "${Bus.Arn}"
 # API Gateway checks for this one by name before it writes access logs.
@@ -17,6 +19,10 @@ MANAGED = ["arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayP
 
 
 def problems() -> Iterator[str]:
+    unknown = list(conditions())
+    if unknown:
+        yield from unknown
+        return
     yield from wildcards()
     yield from managed()
     for function in template.functions():
@@ -33,88 +39,86 @@ def problems() -> Iterator[str]:
 
 def telling(function: Function) -> Iterator[str]:
     """The role may put on the bus exactly what the function's handler tells, of every event from every source."""
-    tells = [fact for step in choreography.wired_in(function.module) for fact in step.tells]
-    wanted = {(fact.source, fact.name) for fact in tells}
+    told = choreography.told_by(choreography.wired_in(function.module))
+    wanted = {(fact.source, fact.name) for fact in told}
     granted = policies.statements(function)
-    found = {
-        (source, name)
-        for source, name in rules.EVERY
-        if policies.allowed(
-            granted, Call("events:PutEvents", BUS, (("events:source", source), ("events:detail-type", name)))
-        )
-    }
+    found = {pair for pair in rules.EVERY if policies.allowed(granted, _put(*pair))}
     if found != wanted:
         yield (
-            f"{function.role} doesn't allow exactly what {function.module} tells"
-            f"{rules.difference(found, wanted)}\n{_tell(sorted(wanted, key=lambda pair: rules.NAMES.index(pair[1])))}"
+            f"{function.role} doesn't allow exactly what {function.module} tells{difference(found, wanted)}\n"
+            f"{remedy(sections.telling(function))}"
         )
 
 
-def _tell(wanted: list[tuple[str, str]]) -> str:
-    if not wanted:
-        return "    no statement with events:PutEvents"
-    return (
-        "    - Sid: Tell\n"
-        "      Effect: Allow\n"
-        "      Action: events:PutEvents\n"
-        "      Resource: !GetAtt Bus.Arn\n"
-        "      Condition:\n"
-        "        StringEquals:\n"
-        f"          events:source: {wanted[0][0]}\n"
-        f"          events:detail-type: [{', '.join(name for _, name in wanted)}]"
-    )
+def _put(source: str, name: str) -> Call:
+    return Call("events:PutEvents", BUS, (("events:source", source), ("events:detail-type", name)))
 
 
 def tables(function: Function) -> Iterator[str]:
     """A function is granted no table, and no index, but those its environment names."""
     named = {text(value).replace("}", ".Arn}") for value in function.variables.values()}
-    for statement in policies.statements(function):
-        for resource in map(text, listed(statement["Resource"])):
-            is_tables = any(str(action).startswith("dynamodb:") for action in listed(statement["Action"]))
-            if is_tables and resource.partition("/")[0] not in named:
-                yield f"{function.role} grants {resource}, which no variable of {function.name} names. Delete that."
+    for call in _calls(function):
+        if call.action.startswith("dynamodb:") and call.resource.partition("/")[0] not in named:
+            yield f"{function.role} grants {call.resource}, which no variable of {function.name} names. Delete that."
 
 
 def platform(function: Function) -> Iterator[str]:
     """Of what Lambda itself asks for in the function's name, its role grants what it needs, and nothing else."""
-    needed = policies.platform_calls(function)
-    granted = policies.statements(function)
-    found = {
-        Call(action, text(resource))
-        for statement in granted
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-        if action.split(":")[0] in {"logs", "sqs"}
-    }
-    for call in sorted(set(needed) - found):
+    needed = set(policies.platform_calls(function))
+    found = {call for call in _calls(function) if call.action.startswith(("logs:", "sqs:"))}
+    for call in sorted(needed - found):
         yield f"{function.role} lacks what Lambda needs for {function.name}:\n{_statement(call)}"
-    for call in sorted(found - set(needed)):
+    for call in sorted(found - needed):
         yield f"{function.role} grants {call.action} on {call.resource}; {function.name} never needs it. Delete that."
 
 
+def _calls(function: Function) -> list[Call]:
+    """Each action on each resource that the role's statements name, whatever their conditions."""
+    found = []
+    for statement in policies.statements(function):
+        pairs = product(listed(statement["Action"]), listed(statement["Resource"]))
+        found += [Call(action, text(resource)) for action, resource in pairs]
+    return found
+
+
 def _statement(call: Call) -> str:
-    return (
-        f"    - Effect: Allow\n      Action: {call.action}\n      "
-        f"Resource: !GetAtt {call.resource.removeprefix('${').removesuffix('}')}"
-    )
+    return f"    - Effect: Allow\n      Action: {call.action}\n      Resource: !GetAtt {logical_id(call.resource)}.Arn"
+
+
+def conditions() -> Iterator[str]:
+    """The rest reads a role's conditions as StringEquals."""
+    for function in template.functions():
+        if function.role not in resources("AWS::IAM::Role"):
+            continue
+        for statement in policies.statements(function):
+            for operator in statement.get("Condition", {}).keys() - {"StringEquals"}:
+                yield f"{function.role} has a condition {operator}. Every value here is known: use StringEquals."
 
 
 def wildcards() -> Iterator[str]:
-    for place, statement in _policies():
+    for place, statement in _statements():
         if statement["Effect"] == "Allow":
-            for key in ("Action", "Resource", "Principal", "NotAction", "NotResource", "NotPrincipal"):
-                for value in map(text, listed(statement.get(key, []))):
-                    if "*" in value or key.startswith("Not"):
-                        yield f"{place} allows {key} {value}. Every name here is known: write those that are used."
+            for key, value in _named_in(statement):
+                if "*" in value or key.startswith("Not"):
+                    yield f"{place} allows {key} {value}. Every name here is known: write those that are used."
 
 
-def _policies() -> Iterator[tuple[str, dict[str, Any]]]:
+def _named_in(statement: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in ("Action", "Resource", "Principal", "NotAction", "NotResource", "NotPrincipal"):
+        for value in listed(statement.get(key, [])):
+            yield key, text(value)
+
+
+def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of every role and every resource's policy, with the resource's logical id."""
     for name, role in resources("AWS::IAM::Role").items():
         documents = [role["AssumeRolePolicyDocument"], *(each["PolicyDocument"] for each in role.get("Policies", []))]
-        yield from ((name, statement) for document in documents for statement in listed(document["Statement"]))
+        for document in documents:
+            yield from ((name, statement) for statement in listed(document["Statement"]))
     for name, resource in template.TEMPLATE["Resources"].items():
         document = resource.get("Properties", {}).get("PolicyDocument")
-        yield from ((name, statement) for statement in listed(document["Statement"] if document else []))
+        if document:
+            yield from ((name, statement) for statement in listed(document["Statement"]))
 
 
 def managed() -> Iterator[str]:
@@ -136,24 +140,29 @@ def shared_roles() -> Iterator[str]:
 
 def queue_policies() -> Iterator[str]:
     """A queue takes messages from the rules that send to it, and from no other."""
-    senders = rules.letters()
+    senders = template.senders()
     for name, policy in resources("AWS::SQS::QueuePolicy").items():
         for statement in policy["PolicyDocument"]["Statement"]:
-            if statement["Effect"] != "Allow":
-                continue
-            queue = text(statement["Resource"])
-            found = set(map(text, listed(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", []))))
-            wanted = senders.pop(queue, set())
-            if found != wanted or statement["Action"] != "sqs:SendMessage":
-                yield f"{name} must let these rules send to {queue}, and nobody else:\n{_senders(wanted)}"
-    for queue, wanted in senders.items():
-        if queue:
-            yield f"{queue} has no policy that lets these rules send to it:\n{_senders(wanted)}"
+            if statement["Effect"] == "Allow":
+                queue = text(statement["Resource"])
+                wanted = set(senders.pop(queue, []))
+                yield from _senders(name, statement, queue, wanted)
+    for queue in senders:
+        yield f"{queue} has no policy that lets rules send to it\n{remedy(sections.sending(queue))}"
 
 
-def _senders(arns: set[str]) -> str:
-    lines = "\n".join(f"          - !Sub {arn}" for arn in sorted(arns))
-    return f"    Action: sqs:SendMessage\n    Condition:\n      ArnEquals:\n        aws:SourceArn:\n{lines}"
+def _senders(name: str, statement: dict[str, Any], queue: str, wanted: set[str]) -> Iterator[str]:
+    sources = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", [])
+    found = {text(source) for source in listed(sources)}
+    if statement["Action"] != "sqs:SendMessage":
+        yield f"{name} allows {statement['Action']} on {queue}. Rules need sqs:SendMessage, and nothing else."
+    if found != wanted:
+        lines = [f"\n    missing: {arn}" for arn in sorted(wanted - found)]
+        lines += [f"\n    too much: {arn}" for arn in sorted(found - wanted)]
+        yield (
+            f"{name} must let the rules that send to {queue} do so, and nobody else{''.join(lines)}\n"
+            f"{remedy(sections.sending(queue))}"
+        )
 
 
 def public_access() -> Iterator[str]:

@@ -49,13 +49,13 @@ def _reactions(heard: type[Event], told: type[Event]) -> str:
 
 
 def _place(step: Step) -> str:
-    return f"{step.name} in functions/{step.service}/{'reactions' if step.heard else 'unasked'}.py"
+    return f"{step.name} in functions/{step.module.replace('.', '/')}.py"
 
 
 def tellers() -> Iterator[str]:
     for name, event in EVENTS.items():
         tellers = [service for service in choreography.services() if event in choreography.tells_of(service)]
-        owner = event.source.removeprefix("saga.")
+        owner = choreography.service_of(event)
         if tellers != [owner]:
             told_by = " and ".join(tellers) or "nobody"
             yield (
@@ -72,7 +72,7 @@ def unwired() -> Iterator[str]:
         if len(wired) != 1:
             yield (
                 f"{_place(step)} is imported by {' and '.join(wired) or 'no handler'}; one function's handler needs "
-                f"it:\n    from {step.service}.{'reactions' if step.heard else 'unasked'} import {step.name}"
+                f"it:\n    from {step.module} import {step.name}"
             )
 
 
@@ -82,14 +82,14 @@ def unheard() -> Iterator[str]:
         if event not in heard and name not in FOR_LISTENERS:
             yield (
                 f"{name} is heard by no service. If it is for listeners outside, say so in "
-                f"infra/sagactl/choreography.py:\n{_listeners([*FOR_LISTENERS, name])}"
+                f"infra/sagactl/design/choreography.py:\n{_listeners([*FOR_LISTENERS, name])}"
             )
     for name in FOR_LISTENERS:
         if name not in EVENTS or EVENTS[name] in heard:
             kept = [other for other in FOR_LISTENERS if other != name]
             yield (
-                f"{name} is for listeners outside, says infra/sagactl/choreography.py, but a service hears it, or "
-                f"it is no event any more:\n{_listeners(kept)}"
+                f"{name} is for listeners outside, says infra/sagactl/design/choreography.py, but a service hears it, "
+                f"or it is no event any more:\n{_listeners(kept)}"
             )
 
 
@@ -98,30 +98,32 @@ def _heard() -> set[type[Event]]:
 
 
 def _listeners(names: list[str]) -> str:
-    return f"    FOR_LISTENERS = ({', '.join(f'"{name}"' for name in names)}{',' * (len(names) == 1)})"
+    return f"    FOR_LISTENERS = {tuple(names)}".replace("'", '"')
 
 
 def not_undone() -> Iterator[str]:
     """Each failure leads to each compensation of what may have been done before it."""
-    undoing = choreography.compensations()
     for failure in filter(choreography.is_failure, EVENTS.values()):
         if failure.name in FOR_LISTENERS:
             continue  # told once all is undone
-        missing = [undo for undo in undoing if undo not in choreography.leads_at_last_to(failure)]
-        for undo in missing:
-            for act in _acts_of(undo):
-                if not _excludes(act, failure):
-                    service = undo.source.removeprefix("saga.")
-                    yield (
-                        f"{failure.name} may come after {act.name}, and nothing undoes that: no "
-                        f"{undo.name} follows. In functions/{service}/reactions.py, have a reaction hear it:\n"
-                        f"    event: {' | '.join(_heard_for(undo, failure))}"
-                    )
+        for undo in choreography.compensations():
+            if undo not in choreography.leads_at_last_to(failure):
+                yield from _left_done(undo, failure)
+
+
+def _left_done(undo: type[Event], failure: type[Event]) -> Iterator[str]:
+    for act in _acts_of(undo):
+        if not _excludes(act, failure):
+            yield (
+                f"{failure.name} may come after {act.name}, and nothing undoes that: no {undo.name} follows. "
+                f"In functions/{choreography.service_of(undo)}/reactions.py, have a reaction hear it:\n"
+                f"    event: {' | '.join(_heard_for(undo, failure))}"
+            )
 
 
 def _acts_of(undo: type[Event]) -> list[type[Event]]:
     """What a service tells as done, where it tells this as undone."""
-    told = choreography.tells_of(undo.source.removeprefix("saga."))
+    told = choreography.tells_of(choreography.service_of(undo))
     return [act for act in told if not choreography.is_failure(act) and act not in choreography.compensations()]
 
 

@@ -1,4 +1,4 @@
-"""Event patterns, matched as EventBridge matches them, as far as `source` and `detail-type` go."""
+"""Event patterns, matched as EventBridge matches them: as far as `source` and `detail-type` and this template go."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,34 +10,27 @@ class Unknown(ValueError):
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, str]) -> bool:
     """Whether the event goes to a rule with this pattern. Raises Unknown."""
-    return all(
-        any(matches(branch, event) for branch in wanted) if _is_or(key, wanted) else _fits_any(key, wanted, event)
-        for key, wanted in pattern.items()
-    )
+    return all(_fits(key, wanted, event) for key, wanted in pattern.items())
 
 
-def _is_or(key: str, wanted: Any) -> bool:
-    """To EventBridge, `$or` of a single pattern is a field by that name, which no event has."""
-    return key == "$or" and isinstance(wanted, list) and len(wanted) > 1
-
-
-def _fits_any(key: str, wanted: Any, event: Mapping[str, str]) -> bool:
+def _fits(key: str, wanted: Any, event: Mapping[str, str]) -> bool:
+    if key == "$or" and isinstance(wanted, list) and len(wanted) > 1:
+        return any(matches(branch, event) for branch in wanted)
+    # To EventBridge, `$or` of a single pattern is a field by that name, which no event has.
     if key not in event or not isinstance(wanted, list):
         raise Unknown(f"{key}: {wanted}")
-    return any(_fits(one, event[key]) for one in wanted)
+    return any(_fits_one(one, event[key]) for one in wanted)
 
 
-def _fits(wanted: Any, value: str) -> bool:
+def _fits_one(wanted: Any, value: str) -> bool:
     match wanted:
         case str():
             return value == wanted
         case {"prefix": str(prefix), **others} if not others:
             return value.startswith(prefix)
-        case {"suffix": str(suffix), **others} if not others:
-            return value.endswith(suffix)
-        case {"equals-ignore-case": str(text), **others} if not others:
-            return value.lower() == text.lower()
-        case {"anything-but": inner, **others} if not others:
-            return not any(_fits(one, value) for one in (inner if isinstance(inner, list) else [inner]))
+        case {"anything-but": str(excluded), **others} if not others:
+            return value != excluded
+        case {"anything-but": [*excluded], **others} if not others and all(isinstance(one, str) for one in excluded):
+            return value not in excluded
         case _:
             raise Unknown(str(wanted))

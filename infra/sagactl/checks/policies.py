@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from sagactl.design.template import Function, listed, resources, text
 
+_LOGGING = ("CreateLogStream", "PutLogEvents")
+_POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+
 
 class Call(NamedTuple):
     """What a caller asks AWS for. `context` holds the condition keys, each with one value."""
@@ -17,11 +20,14 @@ class Call(NamedTuple):
 
 def statements(function: Function) -> list[dict[str, Any]]:
     """Those of the function's role."""
-    policies = resources("AWS::IAM::Role")[str(function.role)].get("Policies", [])
-    return [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+    found = []
+    for policy in resources("AWS::IAM::Role")[str(function.role)].get("Policies", []):
+        found += listed(policy["PolicyDocument"]["Statement"])
+    return found
 
 
 def allowed(granted: Iterable[Mapping[str, Any]], call: Call) -> bool:
+    """Whether the statements allow the call. Every condition is read as StringEquals, which grants.py sees to."""
     effects = {statement["Effect"] for statement in granted if _applies(statement, call)}
     return effects == {"Allow"}
 
@@ -31,17 +37,15 @@ def platform_calls(function: Function) -> list[Call]:
     calls = []
     if "LoggingConfig" in function.properties:
         logs = text(function.properties["LoggingConfig"]["LogGroup"]).replace("}", ".Arn}")
-        calls += [Call(f"logs:{action}", logs) for action in ("CreateLogStream", "PutLogEvents")]
-    if failures := on_failure(function):
+        calls += [Call(f"logs:{action}", logs) for action in _LOGGING]
+    failures = on_failure(function)
+    if failures:
         calls.append(Call("sqs:SendMessage", failures))
     for event in function.events.values():
         if event["Type"] == "SQS":
             polled = text(event["Properties"]["Queue"])
             calls += [Call(f"sqs:{action}", polled) for action in _POLLING]
     return calls
-
-
-_POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
 def on_failure(function: Function) -> str | None:
@@ -55,18 +59,9 @@ def _applies(statement: Mapping[str, Any], call: Call) -> bool:
     return (
         any(fnmatchcase(call.action.lower(), action.lower()) for action in listed(statement["Action"]))
         and any(fnmatchcase(call.resource, text(resource)) for resource in listed(statement["Resource"]))
-        and all(_holds(test, keys, dict(call.context)) for test, keys in statement.get("Condition", {}).items())
+        and all(_holds(keys, dict(call.context)) for keys in statement.get("Condition", {}).values())
     )
 
 
-def _holds(operator: str, wanted: Mapping[str, Any], context: Mapping[str, str]) -> bool:
-    if operator not in ("StringEquals", "StringLike"):
-        raise ValueError(f"condition {operator} is not understood here")
-    is_like = operator == "StringLike"
-    return all(
-        any(
-            fnmatchcase(context.get(key, ""), value) if is_like else context.get(key) == value
-            for value in listed(values)
-        )
-        for key, values in wanted.items()
-    )
+def _holds(wanted: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+    return all(context.get(key) in listed(values) for key, values in wanted.items())

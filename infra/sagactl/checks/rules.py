@@ -1,12 +1,13 @@
 """Every rule hands over exactly what is heard, and whatever is not handled ends in a dead-letter queue."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby, product
+from itertools import product
 
 from contracts.events import EVENTS
 from sagactl.checks import patterns, policies
-from sagactl.design import choreography, template
-from sagactl.design.template import Function, Rule, text
+from sagactl.checks.hints import difference, remedy
+from sagactl.design import choreography, sections, template
+from sagactl.design.template import Function, Rule, logical_id, text
 
 type Pairs = set[tuple[str, str]]  # of source and detail-type
 
@@ -15,19 +16,16 @@ SOURCES = list(dict.fromkeys(event.source for event in EVENTS.values()))
 NAMES = list(EVENTS)
 EVERY: Pairs = set(product([*SOURCES, "elsewhere"], [*NAMES, "Else"]))
 STRAYS: Pairs = {(source, name) for source, name in EVERY - FACTS if source in SOURCES or name in NAMES}
-RETRIES = """\
-    RetryPolicy: {MaximumRetryAttempts: 24, MaximumEventAgeInSeconds: 3600}
-    DeadLetterConfig: {Arn: !GetAtt DeadLetterQueue.Arn}"""
-ON_FAILURE = """\
-    EventInvokeConfig:
-      DestinationConfig:
-        OnFailure: {Type: SQS, Destination: !GetAtt DeadLetterQueue.Arn}"""
+RETRY = "    RetryPolicy: *retries"
+DEAD_LETTERS = "    DeadLetterConfig: *dead-letters"
+ON_FAILURE = "    EventInvokeConfig: *keep-failures"
 
 
 def problems() -> Iterator[str]:
     for rule in template.rules():
         yield from targets(rule)
-    if unknown := list(not_understood()):
+    unknown = list(not_understood())
+    if unknown:
         yield from unknown
         return
     for function in template.functions():
@@ -38,51 +36,54 @@ def problems() -> Iterator[str]:
 
 
 def hearing(function: Function) -> Iterator[str]:
-    """The function's rules that match facts match what its handler hears, and nothing else."""
-    wanted = {(step.heard.source, step.heard.name) for step in choreography.wired_in(function.module) if step.heard}
-    found: Pairs = set()
-    for rule in rules_to(function):
-        matched = _matched(rule)
-        if matched & FACTS:
-            found |= matched
+    """The function's rules match what its handler hears, and nothing else."""
+    steps = choreography.wired_in(function.module)
+    wanted = {(step.heard.source, step.heard.name) for step in steps if step.heard}
+    found = _matched_by(rule for rule in template.rules() if rule.function == function)
     if found != wanted:
         yield (
             f"The rules of {function.name} don't match what {function.module} hears{difference(found, wanted)}\n"
-            f"{pattern(wanted)}"
+            f"{remedy(sections.hearing(function))}"
         )
 
 
 def strays() -> Iterator[str]:
-    """What no service may tell matches no other rule, and would vanish: one function gets it, and refuses it."""
-    matched = [_matched(rule) for function in template.functions() for rule in rules_to(function)]
-    found = set().union(*(pairs for pairs in matched if not pairs & FACTS))
+    """What no service may tell matches no service's rule, and would vanish: it goes to the dead letters."""
+    found = _matched_by(rule for rule in template.rules() if _is_last(rule))
     if found != STRAYS:
         yield (
-            f"The rule for strays doesn't match what no service may tell{difference(found, STRAYS)}\n{stray_pattern()}"
+            f"The rule for strays doesn't match what no service may tell{difference(found, STRAYS)}\n"
+            f"{remedy(sections.STRAYS)}"
         )
 
 
-def rules_to(function: Function) -> list[Rule]:
-    """Those with a pattern."""
-    return [rule for rule in template.rules() if rule.function and rule.function.name == function.name and rule.pattern]
+def _matched_by(rules: Iterable[Rule]) -> Pairs:
+    return set().union(*(_matched(rule) for rule in rules))
 
 
 def _matched(rule: Rule) -> Pairs:
-    if rule.pattern is None:  # a schedule
+    pattern = rule.pattern
+    if pattern is None:  # a schedule
         return set()
     return {
-        pair
-        for pair in EVERY
-        if patterns.matches(rule.pattern, dict(zip(("source", "detail-type"), pair, strict=True)))
+        (source, name) for source, name in EVERY if patterns.matches(pattern, {"source": source, "detail-type": name})
     }
 
 
 def targets(rule: Rule) -> Iterator[str]:
     retries = rule.target.get("RetryPolicy", {})
-    if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retries.keys() or not _letters_of(rule):
-        yield f"{rule.name} needs a bounded retry and a dead-letter queue:\n{RETRIES}"
-    if unknown := rule.target.keys() & {"Input", "InputPath", "InputTransformer", "State"}:
+    if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retries.keys():
+        yield f"{rule.name} retries without bounds:\n{RETRY}"
+    if not rule.dead_letters and not _is_last(rule):
+        yield f"{rule.name} needs a dead-letter queue, or loses what its target does not take:\n{DEAD_LETTERS}"
+    unknown = rule.target.keys() & {"Input", "InputPath", "InputTransformer", "State"}
+    if unknown:
         yield f"{rule.name} has {' and '.join(sorted(unknown))}, but functions hear events whole. Delete these lines."
+
+
+def _is_last(rule: Rule) -> bool:
+    """Whether the target is itself a queue of dead letters."""
+    return rule.queue is not None and rule.queue in {other.dead_letters for other in template.rules()}
 
 
 def not_understood() -> Iterator[str]:
@@ -98,9 +99,8 @@ def not_understood() -> Iterator[str]:
 
 def failing(function: Function) -> Iterator[str]:
     """What is handed over asynchronously is kept if the function fails; other callers see the failure themselves."""
-    bounds = template.TEMPLATE["Globals"]["Function"]["EventInvokeConfig"] | function.properties.get(
-        "EventInvokeConfig", {}
-    )
+    shared = template.TEMPLATE["Globals"]["Function"]["EventInvokeConfig"]
+    bounds = shared | function.properties.get("EventInvokeConfig", {})
     if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= bounds.keys():
         yield f"{function.name} retries without bounds; EventInvokeConfig under Globals must say how often, how long."
     if function.is_asynchronous and not policies.on_failure(function):
@@ -110,61 +110,7 @@ def failing(function: Function) -> Iterator[str]:
 def polled_queues() -> Iterator[str]:
     queues = template.resources("AWS::SQS::Queue")
     for function in template.functions():
-        for event in function.events.values():
-            queue = text(event["Properties"].get("Queue", ""))[2:].removesuffix(".Arn}")
-            if event["Type"] == "SQS" and "RedrivePolicy" not in queues[queue]:
+        polled = [event["Properties"]["Queue"] for event in function.events.values() if event["Type"] == "SQS"]
+        for queue in map(logical_id, map(text, polled)):
+            if "RedrivePolicy" not in queues[queue]:
                 yield f"{queue} hands {function.name} for ever what it can't handle; it needs a RedrivePolicy."
-
-
-def letters() -> dict[str, set[str]]:
-    """The rules, by ARN, that put what they can't deliver into each queue, and those that deliver to it."""
-    senders: dict[str, set[str]] = {}
-    for rule in template.rules():
-        for queue in filter(None, (_letters_of(rule), text(rule.target.get("Arn", "")))):
-            senders.setdefault(queue, set()).add(rule.arn)
-    return senders
-
-
-def _letters_of(rule: Rule) -> str:
-    return text(rule.target.get("DeadLetterConfig", {}).get("Arn", ""))
-
-
-def pattern(wanted: Pairs) -> str:
-    """The lines of a rule that matches these facts and nothing else."""
-    if not wanted:
-        return "    Delete the rule."
-    pairs = [(f"source: [{source}]", f"detail-type: [{', '.join(names)}]") for source, names in _by_source(wanted)]
-    if len(pairs) == 1:  # $or takes two or more
-        return "    Pattern:\n" + "\n".join(f"      {line}" for line in pairs[0])
-    return "    Pattern:\n      $or:\n" + "\n".join(f"        - {first}\n          {second}" for first, second in pairs)
-
-
-def stray_pattern() -> str:
-    by_source = _by_source(FACTS)
-    lines = [
-        f"        - source: [anything-but: {source}]\n          detail-type: [{', '.join(names)}]"
-        for source, names in by_source
-    ]
-    everything = "\n".join(f"                - {name}" for name in NAMES)
-    lines.append(
-        f"        - source: [{', '.join(SOURCES)}]\n          detail-type:\n            - anything-but:\n{everything}"
-    )
-    return "    Pattern:\n      $or:\n" + "\n".join(lines)
-
-
-def _by_source(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    in_sequence = sorted(pairs, key=lambda pair: NAMES.index(pair[1]))
-    return [(source, [name for _, name in group]) for source, group in groupby(in_sequence, key=lambda pair: pair[0])]
-
-
-def difference(found: Pairs, wanted: Pairs) -> str:
-    """`: not X from y; Z from y, which it must not`, then the lines to paste."""
-    missing = ", ".join(f"{name} from {source}" for source, name in sorted(wanted - found))
-    extra = ", ".join(f"{name} from {source}" for source, name in sorted(found - wanted))
-    return "".join(
-        [
-            f"\n    missing: {missing}" if missing else "",
-            f"\n    too much: {extra}" if extra else "",
-            "\n  It takes:",
-        ]
-    )

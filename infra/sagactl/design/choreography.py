@@ -7,7 +7,7 @@ and the graph are derived from this, or checked against it.
 import ast
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, get_args, get_type_hints
@@ -40,18 +40,32 @@ class Step(NamedTuple):
     state: type[State] | None
     function: Callable[..., Any]
 
+    @property
+    def module(self) -> str:
+        return self.function.__module__
+
+
+@cache
+def services() -> tuple[str, ...]:
+    """Every folder with reactions. Those that tell events come first, in the sequence of contracts/events.py."""
+    found = {path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py")}
+    tellers = [service_of(event) for event in EVENTS.values()]
+    return tuple(dict.fromkeys(name for name in [*tellers, *sorted(found)] if name in found))
+
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """Services are in the sequence of their events in contracts/events.py, reactions in that of their module."""
-    found = {path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py")}
-    tellers = list(dict.fromkeys(event.source.removeprefix("saga.") for event in EVENTS.values()))
-    names = sorted(found, key=lambda name: (tellers.index(name) if name in tellers else len(tellers), name))
-    return tuple(step for name in names for module in _modules(name) for step in _steps(name, module))
+    """Those of each service in turn, in the sequence of its modules."""
+    found: list[Step] = []
+    for service in services():
+        for module in _modules(service):
+            found.extend(_steps(service, module))
+    return tuple(found)
 
 
-def services() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(step.service for step in steps()))
+def service_of(event: type[Event]) -> str:
+    """The one service that may tell the event."""
+    return event.source.removeprefix("saga.")
 
 
 def hears_of(service: str) -> Events:
@@ -59,7 +73,12 @@ def hears_of(service: str) -> Events:
 
 
 def tells_of(service: str) -> Events:
-    return _in_sequence({event for step in steps() if step.service == service for event in step.tells})
+    return told_by(step for step in steps() if step.service == service)
+
+
+def told_by(of: Iterable[Step]) -> Events:
+    """What these steps may tell."""
+    return _in_sequence(set().union(*(step.tells for step in of)))
 
 
 def heard_by(name: str, source: str) -> tuple[str, ...]:
@@ -81,7 +100,9 @@ def leads_to() -> dict[type[Event], Events]:
 
 def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
     """All that may be told because of an event, however many events later."""
-    after, found, open_ends = leads_to(), set[type[Event]](), [event]
+    after = leads_to()
+    found: set[type[Event]] = set()
+    open_ends = [event]
     while open_ends:
         new = set(after[open_ends.pop()]) - found
         found |= new
@@ -96,13 +117,13 @@ def is_failure(event: type[Event]) -> bool:
 
 def compensations() -> Events:
     """What is told when another service's failure is heard, and is no failure itself: something was undone."""
-    told = {fact for step in steps() if step.heard and is_failure(step.heard) for fact in step.tells}
-    return _in_sequence({fact for fact in told if not is_failure(fact)})
+    told = told_by(step for step in steps() if step.heard and is_failure(step.heard))
+    return tuple(fact for fact in told if not is_failure(fact))
 
 
 @cache
 def kind_of(name: str) -> Kind:
-    """What an event is on the way of an order; whatever does not follow from its being placed is a failure."""
+    """What an event is to its order; whatever does not follow from the order's being placed is a failure."""
     event = EVENTS.get(name)
     if event in compensations():
         return "compensation"
@@ -130,14 +151,12 @@ def wired_in(module: str) -> tuple[Step, ...]:
     """The steps that a handler's module imports, and so hears and tells."""
     service, _, _ = module.partition(".")
     tree = ast.parse((PROJECT / "functions" / f"{module.replace('.', '/')}.py").read_text())
-    imported = {
-        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    return tuple(
-        step
-        for step in steps()
-        if (f"{service}.{'reactions' if step.heard else 'unasked'}", step.name) in imported and step.service == service
-    )
+    imported: set[tuple[str | None, str]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imported.update((node.module, alias.name) for alias in node.names)
+    of_service = [step for step in steps() if step.service == service]
+    return tuple(step for step in of_service if (step.module, step.name) in imported)
 
 
 def _modules(service: str) -> Iterator[ModuleType]:
@@ -162,7 +181,9 @@ def _steps(service: str, module: ModuleType) -> Iterator[Step]:
 def _state_in(hint: Any) -> type[State] | None:
     """The first of `tuple[Payment, type[PaymentOK | PaymentFail]]`."""
     first = next(iter(get_args(hint)), None)
-    return first if isinstance(first, type) and issubclass(first, State) else None
+    if isinstance(first, type) and issubclass(first, State):
+        return first
+    return None
 
 
 def _in_sequence(events: set[type[Event]]) -> Events:

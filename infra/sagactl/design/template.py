@@ -1,11 +1,13 @@
 """template.yaml as it is written: its resources, and how events reach its functions."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import yaml
 
 from sagactl.paths import PROJECT
 
+PATH = PROJECT / "template.yaml"
 RULE_ARN = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
 ASYNCHRONOUS = ("EventBridgeRule", "Schedule")  # kinds of SAM events whose sender never sees the function fail
 
@@ -17,8 +19,9 @@ class _Loader(yaml.SafeLoader):
 def _tagged(loader: Any, tag: str, node: Any) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         return {tag: loader.construct_scalar(node)}
-    sequence = isinstance(node, yaml.SequenceNode)
-    return {tag: (loader.construct_sequence if sequence else loader.construct_mapping)(node, deep=True)}
+    if isinstance(node, yaml.SequenceNode):
+        return {tag: loader.construct_sequence(node, deep=True)}
+    return {tag: loader.construct_mapping(node, deep=True)}
 
 
 _Loader.add_multi_constructor("!", _tagged)
@@ -28,7 +31,8 @@ def parsed(text: str) -> Any:
     return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
 
 
-TEMPLATE = parsed((PROJECT / "template.yaml").read_text())
+TEXT = PATH.read_text()
+TEMPLATE = parsed(TEXT)
 
 
 class Function(NamedTuple):
@@ -37,6 +41,11 @@ class Function(NamedTuple):
     name: str
     module: str
     properties: dict[str, Any]
+
+    @property
+    def short_name(self) -> str:
+        """The deployed function's name without the stack's, such as order-http."""
+        return text(self.properties["FunctionName"]).removeprefix("${AWS::StackName}-")
 
     @property
     def events(self) -> dict[str, Any]:
@@ -57,13 +66,15 @@ class Function(NamedTuple):
     def role(self) -> str | None:
         """Its logical id."""
         role = self.properties.get("Role")
-        return role["GetAtt"].removesuffix(".Arn") if isinstance(role, dict) and "GetAtt" in role else None
+        if isinstance(role, dict) and "GetAtt" in role:
+            return str(role["GetAtt"]).removesuffix(".Arn")
+        return None
 
 
 class Rule(NamedTuple):
-    """A rule or a schedule, with one of its targets; `function` is None where that is something else.
+    """A rule or a schedule, with one of its targets.
 
-    `target` holds the retry policy and the dead-letter queue.
+    `function` is None if the target is something else. `target` holds the retry policy and the dead-letter queue.
     """
 
     name: str
@@ -71,6 +82,18 @@ class Rule(NamedTuple):
     pattern: dict[str, Any] | None
     target: dict[str, Any]
     function: Function | None
+
+    @property
+    def queue(self) -> str | None:
+        """The queue that is the target, if it is one."""
+        target = text(self.target.get("Arn", ""))
+        return target if target in _queues() else None
+
+    @property
+    def dead_letters(self) -> str | None:
+        """The queue for what the target does not take."""
+        queue = self.target.get("DeadLetterConfig", {}).get("Arn")
+        return text(queue) if queue else None
 
 
 def resources(kind: str) -> dict[str, Any]:
@@ -86,21 +109,39 @@ def functions() -> list[Function]:
 
 def rules() -> list[Rule]:
     """One for each target of each rule, in the functions' own sections and outside them."""
-    by_name = {function.name: function for function in functions()}
-    found = []
-    for function in by_name.values():
-        for event_name, event in function.events.items():
-            if event["Type"] in ASYNCHRONOUS:
-                own = event["Properties"]
-                name = own.get("RuleName") or own.get("Name") or event_name
-                pattern = own["Pattern"] if event["Type"] == "EventBridgeRule" else None
-                found.append(Rule(f"{function.name}.{event_name}", _rule_arn(own, name), pattern, own, function))
-    for rule_name, own in resources("AWS::Events::Rule").items():
+    in_functions = [rule for function in functions() for rule in _rules_of(function)]
+    return in_functions + list(_rules_outside())
+
+
+def _rules_of(function: Function) -> Iterator[Rule]:
+    for event_name, event in function.events.items():
+        if event["Type"] in ASYNCHRONOUS:
+            own = event["Properties"]
+            name = own.get("RuleName") or own.get("Name") or event_name
+            yield Rule(f"{function.name}.{event_name}", _rule_arn(own, name), own.get("Pattern"), own, function)
+
+
+def _rules_outside() -> Iterator[Rule]:
+    by_arn = {f"${{{function.name}.Arn}}": function for function in functions()}
+    for name, own in resources("AWS::Events::Rule").items():
+        arn = _rule_arn(own, own.get("Name", name))
         for target in own["Targets"]:
-            function_name = text(target["Arn"]).removeprefix("${").removesuffix(".Arn}")
-            arn = _rule_arn(own, own.get("Name", rule_name))
-            found.append(Rule(rule_name, arn, own.get("EventPattern"), target, by_name.get(function_name)))
+            yield Rule(name, arn, own.get("EventPattern"), target, by_arn.get(text(target["Arn"])))
+
+
+def senders() -> dict[str, list[str]]:
+    """The rules, by ARN, that put into each queue what they can't deliver, and those that deliver to it."""
+    found: dict[str, list[str]] = {}
+    for rule in rules():
+        for queue in filter(None, (rule.queue, rule.dead_letters)):
+            arns = found.setdefault(queue, [])
+            if rule.arn not in arns:
+                arns.append(rule.arn)
     return found
+
+
+def _queues() -> set[str]:
+    return {f"${{{name}.Arn}}" for name in resources("AWS::SQS::Queue")}
 
 
 def text(value: Any) -> str:
@@ -119,6 +160,11 @@ def text(value: Any) -> str:
             return str(pattern)
         case _:
             return str(value)
+
+
+def logical_id(reference: str) -> str:
+    """`Bus` for `${Bus.Arn}`."""
+    return reference.removeprefix("${").removesuffix("}").removesuffix(".Arn")
 
 
 def listed(value: Any) -> list[Any]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sagactl.design import choreography
 from sagactl.design.template import Function, functions, listed, resources, text
 
 API = "API Gateway"
@@ -50,8 +51,8 @@ def _of_function(function: Function) -> Row:
         service=function.module.partition(".")[0],
         way_in=way_in,
         kind=kind,
-        function=text(function.properties["FunctionName"]).removeprefix("${AWS::StackName}-"),
-        tells=any(action == "events:PutEvents" for action, _ in grants),
+        function=function.short_name,
+        tells=bool(choreography.told_by(choreography.wired_in(function.module))),
         tables=tuple(name for name in resources("AWS::DynamoDB::Table") if name in reached),
         dead_letters="".join(dead_letters),
     )
@@ -81,9 +82,8 @@ def _way_in(function: Function) -> tuple[str, str]:
         case "SQS":
             return _name(first["Queue"]), QUEUE
         case _:
-            alternatives = first["Pattern"].get("$or", [first["Pattern"]])
-            number = sum(len(alternative["detail-type"]) for alternative in alternatives)
-            return f"{number} kinds of events", RULE
+            heard = [step for step in choreography.wired_in(function.module) if step.heard]
+            return f"{len(heard)} kinds of events", RULE
 
 
 def _without_function(queued: list[Row]) -> Iterator[Row]:

@@ -1,17 +1,19 @@
-"""What is in the saga's dead-letter queue: events that a function kept raising at, or that never reached one.
+"""What is in the saga's dead-letter queue: events that a function kept raising at, that never reached one, or strays.
 
 Lambda wraps such an event in an account of its failure; EventBridge leaves it as it was, beside the attributes in
-which AWS says what went wrong. Anybody may have sent anything else: that is shown as it is.
+which AWS says what went wrong. A stray, which no service may tell, has none: the rule for strays sent it straight here.
+Anybody may have sent anything else: that is shown as it is.
 """
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from contracts.events import EVENTS
 from saga.event import Timestamp
 from saga.serialization import Refused
 from sagactl.stack.deployed import Stack
@@ -160,7 +162,7 @@ def _of_lambda(message: dict[str, Any], body: dict[str, Any], sent_at: Timestamp
 
 
 def _of_eventbridge(message: dict[str, Any], event: dict[str, Any], sent_at: Timestamp) -> DeadLetter:
-    """An event that could not be handed over to a rule's target."""
+    """An event that could not be handed over to a rule's target, or a stray."""
     said = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
     target, retries = said.get("TARGET_ARN") or "", _whole(said.get("RETRY_ATTEMPTS"))
     return DeadLetter(
@@ -168,11 +170,23 @@ def _of_eventbridge(message: dict[str, Any], event: dict[str, Any], sent_at: Tim
         receipt=message["ReceiptHandle"],
         event=event,
         function=_unqualified(target) if ":lambda:" in target else None,
-        failure=Failure(said.get("ERROR_CODE") or "NotDelivered", said.get("ERROR_MESSAGE") or ""),
+        failure=_not_delivered(event, said),
         attempts=None if retries is None else retries + 1,
         first_at=_time(event.get("time"), sent_at),
         last_at=sent_at,
     )
+
+
+def _not_delivered(event: dict[str, Any], said: Mapping[str, str | None]) -> Failure:
+    """Why the event reached nobody; `said` is what EventBridge says about that."""
+    if said.get("ERROR_CODE"):
+        return Failure(str(said["ERROR_CODE"]), said.get("ERROR_MESSAGE") or "")
+    name = event["detail-type"]
+    if name not in EVENTS:
+        return Failure(Refused.__name__, f"detail-type: no service tells {name}")
+    if EVENTS[name].source != event["source"]:
+        return Failure(Refused.__name__, f"source: {name} is told by {EVENTS[name].source} alone")
+    return Failure("NotDelivered", "")
 
 
 def _unqualified(function_arn: str) -> str:

@@ -47,10 +47,10 @@ def _redrive(stack: Stack, letter: DeadLetter) -> Outcome:
 
 
 def _send(stack: Stack, letter: DeadLetter) -> Failure | None:
-    if not letter.readable:
-        return letter.failure
     if letter.function:
         return _invoke(stack, letter.function, letter.event)
+    if not letter.readable or letter.failure.is_poison:  # nobody would hear it
+        return letter.failure
     return _put(stack, letter.event)
 
 

@@ -95,6 +95,19 @@ def test_an_event_of_which_nobody_says_where_it_failed() -> None:
     assert (letter.function, letter.attempts, letter.failure.type) == (None, None, "NotDelivered")
 
 
+STRAYS = [
+    ({"source": "saga.payment"}, "source: OrderCreated is told by saga.order alone"),
+    ({"detail-type": "OrderCreate"}, "detail-type: no service tells OrderCreate"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), STRAYS)
+def test_a_stray_is_poison(change: dict[str, str], why: str) -> None:
+    letter = dead_letters.read(message(EVENT | change))
+    assert (letter.failure, letter.function) == (Failure("Refused", why), None)
+    assert letter.failure.is_poison
+
+
 @pytest.mark.parametrize("body", NOT_UNDERSTOOD)
 def test_anything_else_is_shown_as_it_is(body: str) -> None:
     letter = dead_letters.read(message(body))
@@ -265,6 +278,12 @@ def test_an_event_of_which_nobody_says_where_it_failed_is_told_to_all(
         EVENT[name] for name in ("source", "detail-type", "detail")
     ]
     assert (functions.invoked, listed(stack)) == ([], [])
+
+
+def test_a_stray_is_kept_because_nobody_would_hear_it(stack: Stack, heard: Heard) -> None:
+    send(stack, EVENT | {"source": "elsewhere"})
+    [(became, _)] = redriven(stack)
+    assert (became, heard(), len(listed(stack))) == ("poison", [], 1)
 
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke")

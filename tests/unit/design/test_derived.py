@@ -1,4 +1,4 @@
-"""What is generated into events/ is what the code says, and what the formats' own authors take for valid."""
+"""What is derived from the code is what the code says, and what the formats' own authors take for valid."""
 
 import json
 
@@ -8,19 +8,20 @@ from openapi_spec_validator import validate
 from support.answers import exactly, validator
 
 from contracts.events import EVENTS
-from sagactl.design import asyncapi, catalogue, choreography, openapi, samples
+from sagactl.checks import derived as check
+from sagactl.design import asyncapi, choreography, derived, openapi, samples
 from sagactl.design.schemas import schema
 from sagactl.local.asyncapi import SPECIFICATION
 
 
-def test_everything_generated_is_what_the_code_says() -> None:
-    assert list(catalogue.problems()) == []
+def test_everything_derived_is_what_the_code_says() -> None:
+    assert list(check.problems()) == []
 
 
 def test_a_file_of_an_event_that_is_no_more_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = {path: content for path, content in catalogue.files().items() if "OrderExpired" not in path}
-    monkeypatch.setattr(catalogue, "files", lambda: kept)
-    [problem] = catalogue.problems()
+    kept = {path: content for path, content in derived.files().items() if "OrderExpired" not in path}
+    monkeypatch.setattr(derived, "files", lambda: kept)
+    [problem] = check.problems()
     for path in ("events/OrderExpired.json", "events/entries/OrderExpired.json", "events/schemas/OrderExpired.json"):
         assert path in problem
 

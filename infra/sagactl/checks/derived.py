@@ -1,0 +1,17 @@
+"""What is derived from the code says what the code says, to the letter."""
+
+from collections.abc import Iterator
+
+from sagactl.design import derived, sections, template
+
+
+def problems() -> Iterator[str]:
+    found = [_named(path) for path in derived.stale()] + derived.left_over()
+    if found:
+        yield f"Not what the event types and signatures say: {', '.join(found)}. Write them anew:\n    make derive"
+
+
+def _named(path: str) -> str:
+    if path == template.PATH.name:
+        return f"{path} ({', '.join(sections.stale(template.TEXT))})"
+    return path
