@@ -93,7 +93,8 @@ def _without_function(queued: list[Row]) -> Iterator[Row]:
         for target in rule["Targets"]:
             queue = _name(target["Arn"])
             if queue in resources("AWS::SQS::Queue") and queue not in read:
-                yield Row(service=name, way_in=name, kind=RULE, dead_letters=queue)
+                title = text(rule["Name"]).removeprefix("${AWS::StackName}-")
+                yield Row(service=name, way_in=title, kind=RULE, dead_letters=queue)
 
 
 def _name(reference: Any) -> str:
