@@ -95,7 +95,6 @@ check: setup .saga/checkov/installed ## Run linters and type checker, and compar
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infra/sagactl tests
-	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/python -m sagactl.checks
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1

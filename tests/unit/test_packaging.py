@@ -9,8 +9,10 @@ from importlib.metadata import packages_distributions
 
 from support.deployment import PROJECT
 
+from sagactl.checks import imports
+
 PROJECT_FILE = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-PACKAGES = PROJECT_FILE["tool"]["importlinter"]["root_packages"]
+PACKAGES = imports.packages()
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

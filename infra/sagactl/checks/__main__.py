@@ -2,10 +2,18 @@
 
 import sys
 
-from sagactl.checks import compatibility, derived, grants, graph, rules
+from sagactl.checks import compatibility, derived, grants, graph, imports, rules
 from sagactl.errors import SagaError
 
-CHECKS = (graph.cycles, graph.problems, rules.problems, grants.problems, compatibility.problems, derived.problems)
+CHECKS = (
+    imports.problems,
+    graph.cycles,
+    graph.problems,
+    rules.problems,
+    grants.problems,
+    compatibility.problems,
+    derived.problems,
+)
 
 
 def main() -> int:

@@ -23,7 +23,8 @@ class Copy:
         self.folder = folder
         for name in ("functions", "infra", "events", "docs"):
             shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        shutil.copy(PROJECT / "template.yaml", folder / "template.yaml")
+        for name in ("template.yaml", "pyproject.toml"):
+            shutil.copy(PROJECT / name, folder / name)
 
     def replace(self, path: str, old: str, new: str, count: int = 1) -> None:
         text = (self.folder / path).read_text()
@@ -137,6 +138,22 @@ CODE = {
     "a reaction that no handler imports": (
         "functions/order/app.py", "import Order, complete, fail,", "import Order, complete,",
         "fail in functions/order/reactions.py is imported by no handler",
+    ),
+    "a service that imports another": (
+        "functions/payment/app.py", "import os\n", "import os\nimport shipping.reactions\n",
+        "An import is not allowed:\n",
+    ),
+    "a reaction that asks the environment": (
+        PAYMENT, "from decimal import Decimal\n", "import os\nfrom decimal import Decimal\n",
+        "An import is not allowed:\n",
+    ),
+    "a kernel that knows an event": (
+        "functions/saga/bus.py", "import itertools\n", "import itertools\nimport contracts.events\n",
+        "An import is not allowed:\n",
+    ),
+    "a floor that imports a higher one": (
+        "infra/sagactl/paths.py", "from pathlib import Path\n", "from pathlib import Path\nimport sagactl.errors\n",
+        "An import is not allowed:\n",
     ),
     "a generated file that is not written anew": (
         "events/asyncapi.json", '"asyncapi": "3.0.0"', '"asyncapi": "3.1.0"',

@@ -1,0 +1,96 @@
+"""Services import neither each other nor the saga command, and their reactions nothing impure.
+
+import-linter checks this, by contracts made for whatever services there are. Those of the saga command are written in
+pyproject.toml.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+from sagactl.paths import PROJECT, STATE
+
+KERNEL = "saga"
+CONTRACTS = "contracts"
+COMMAND = "sagactl"
+_REPORT = "Broken contracts\n----------------\n"  # what import-linter writes before it
+
+PURE = ("reactions", "unasked")  # modules of a service
+IMPURE = [
+    "boto3",
+    "botocore",
+    "aws_lambda_powertools",
+    "os",
+    "sys",
+    "time",
+    "datetime",
+    "random",
+    "uuid",
+    "logging",
+    "saga.observe",
+]
+
+
+def problems() -> Iterator[str]:
+    STATE.mkdir(exist_ok=True)
+    of_services = STATE / "imports.ini"
+    with of_services.open("w") as file:
+        contracts().write(file)
+    for config in (of_services, PROJECT / "pyproject.toml"):
+        yield from _broken(config)
+
+
+def _broken(config: Path) -> Iterator[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--config", str(config)]
+    environment = os.environ | {"COLUMNS": "120"}
+    ran = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        report = f"{ran.stdout}{ran.stderr}".rpartition(_REPORT)[2]
+        yield f"An import is not allowed:\n\n{report.strip()}"
+
+
+def packages() -> list[str]:
+    """Every package of this project."""
+    return [KERNEL, CONTRACTS, *services(), COMMAND]
+
+
+def services() -> list[str]:
+    """Every package in functions/ but the kernel and the contracts; the journal, too."""
+    found = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/__init__.py"))
+    return [name for name in found if name not in {KERNEL, CONTRACTS}]
+
+
+def contracts() -> ConfigParser:
+    """What import-linter reads from a file of its own."""
+    config = ConfigParser()
+    config["importlinter"] = {"root_packages": _lines(packages()), "include_external_packages": "True"}
+    config["importlinter:contract:independence"] = {
+        "name": "Services do not import each other",
+        "type": "independence",
+        "modules": _lines(services()),
+    }
+    config["importlinter:contract:layers"] = {
+        "name": "The kernel imports no event and no service; nothing in Lambda imports the saga command",
+        "type": "layers",
+        "layers": _lines([COMMAND, " | ".join(services()), CONTRACTS, KERNEL]),
+    }
+    config["importlinter:contract:pure"] = {
+        "name": "Reactions are pure: no AWS, clock, environment or logger",
+        "type": "forbidden",
+        "source_modules": _lines(_pure_modules()),
+        "forbidden_modules": _lines(IMPURE),
+        "allow_indirect_imports": "True",
+    }
+    return config
+
+
+def _pure_modules() -> list[str]:
+    found = (PROJECT / "functions").glob("*/*.py")
+    return sorted(f"{path.parent.name}.{path.stem}" for path in found if path.stem in PURE)
+
+
+def _lines(values: list[str]) -> str:
+    return "\n".join(["", *values])
