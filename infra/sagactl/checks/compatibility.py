@@ -1,7 +1,7 @@
 """What changed in an event since the last release, and whom that breaks: see docs/evolving-events.md.
 
-A reader breaks if it lacks what it counted on or meets what it refuses; a writer, if what it told before is refused
-now, as told again, redriven and replayed events are.
+A reader breaks if it misses a field that it relies on, or meets a value that it refuses. A writer breaks if what it
+told before is refused now: events are told again, redriven and replayed.
 """
 
 import json
@@ -15,20 +15,23 @@ from sagactl.paths import PROJECT
 RELEASED = PROJECT / "events/released.json"
 BOUNDS = {"minimum": 1, "minLength": 1, "maximum": -1, "maxLength": -1}  # 1 where more is narrower
 
+_REMEDY = """\
+  docs/evolving-events.md says how to change an event so that nobody breaks. If every service that tells or hears it has
+  been changed already, accept it as it is:
+    make baseline"""
+
 
 def problems() -> Iterator[str]:
-    released, now = json.loads(RELEASED.read_text()), contracts()
+    released = json.loads(RELEASED.read_text())
+    now = contracts()
     for name, before in released.items():
-        if found := list(changes(before, now.get(name))):
-            yield (
-                f"{name} is not what was released:\n"
-                + "\n".join(f"    - {change}" for change in found)
-                + "\n  docs/evolving-events.md says how to change an event so that nobody breaks. If all who tell and "
-                "hear it have moved on, accept it as it is:\n    make baseline"
-            )
+        lines = [f"    - {change}" for change in changes(before, now.get(name))]
+        if lines:
+            yield "\n".join([f"{name} is not what was released:", *lines, _REMEDY])
 
 
 def contracts() -> dict[str, Any]:
+    """The source of each event, and the schema of its detail."""
     return {name: {"source": event.source, "detail": schema(event)} for name, event in EVENTS.items()}
 
 
@@ -49,17 +52,21 @@ def changes(before: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]
 
 def _fields(path: str, before: Any, now: Any, root_before: Any, root_now: Any) -> Iterator[str]:
     """Compares two objects' properties; the roots hold the $defs."""
-    old, new = before.get("properties", {}), now.get("properties", {})
+    old = before.get("properties", {})
+    new = now.get("properties", {})
     for name in old | new:
-        field, was_required, is_required = f"{path}{name}", name in before["required"], name in now["required"]
+        field = f"{path}{name}"
+        was_required = name in before["required"]
+        is_required = name in now["required"]
         if name not in new:
             yield f"{field} is gone: a reader that uses it finds nothing"
         elif is_required and not was_required:
             yield f"{field} is newly required: events told before lack it, and are refused"
         elif was_required and not is_required:
-            yield f"{field} may be missing: a reader that counts on it fails"
+            yield f"{field} may be missing: a reader that relies on it fails"
         if name in old and name in new:
-            inner_before, inner_now = _flat(old[name], root_before), _flat(new[name], root_now)
+            inner_before = _flat(old[name], root_before)
+            inner_now = _flat(new[name], root_now)
             yield from _limits(field, inner_before, inner_now)
             if "properties" in inner_before and "properties" in inner_now:
                 yield from _fields(f"{field}.", inner_before, inner_now, root_before, root_now)
@@ -70,24 +77,29 @@ def _flat(of: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in of:
         return _flat(root["$defs"][of["$ref"].rpartition("/")[2]], root)
     if "anyOf" not in of:
-        return of | {"type": {of["type"]} if "type" in of else set()}
-    branches = [_flat(branch, root) for branch in of["anyOf"]]
-    merged = {key: value for branch in branches for key, value in branch.items()}
-    return merged | {"type": set().union(*(branch["type"] for branch in branches))}
+        types = {of["type"]} if "type" in of else set()
+        return of | {"type": types}
+    merged: dict[str, Any] = {"type": set()}
+    for branch in of["anyOf"]:
+        flat = _flat(branch, root)
+        merged |= flat | {"type": merged["type"] | flat["type"]}
+    return merged
 
 
 def _limits(field: str, before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for key in ("type", "enum"):
-        old, new = set(before.get(key, ())), set(now.get(key, ()))
+        old = set(before.get(key, ()))
+        new = set(now.get(key, ()))
         if old - new:
             yield f"{field} can no longer be {_words(old - new)}: events told before are refused"
         if new - old:
             yield f"{field} can also be {_words(new - old)}: its readers refuse that"
     for key, direction in BOUNDS.items():
-        old_bound, new_bound = before.get(key), now.get(key)
+        old_bound = before.get(key)
+        new_bound = now.get(key)
         if old_bound != new_bound:
-            narrower = old_bound is None or (new_bound is not None and (new_bound - old_bound) * direction > 0)
-            breaks = "events told before are refused" if narrower else "its readers refuse what is beyond the old one"
+            is_narrower = _is_narrower(old_bound, new_bound, direction)
+            breaks = "events told before are refused" if is_narrower else "its readers refuse what the old one excludes"
             yield f"{field} has {key} {_or_none(new_bound)}, no longer {_or_none(old_bound)}: {breaks}"
     for key in ("pattern", "format", "multipleOf"):
         if before.get(key) != now.get(key):
@@ -95,6 +107,12 @@ def _limits(field: str, before: dict[str, Any], now: dict[str, Any]) -> Iterator
                 f"{field} has {key} {_or_none(now.get(key))}, no longer {_or_none(before.get(key))}: readers and "
                 "events of before may go by the old one"
             )
+
+
+def _is_narrower(before: float | None, now: float | None, direction: int) -> bool:
+    if before is None or now is None:
+        return before is None
+    return (now - before) * direction > 0
 
 
 def _words(values: set[Any]) -> str:

@@ -6,10 +6,10 @@ import typer
 from rich.table import Table
 
 from sagactl.design import choreography
-from sagactl.design.drawing import mermaid, names, svg
+from sagactl.design.drawing import names, svg
 from sagactl.terminal import out, table
 
-type Format = Literal["table", "mermaid", "svg"]
+type Format = Literal["table", "svg"]
 
 
 def graph(
@@ -19,8 +19,6 @@ def graph(
     match as_format:
         case "table":
             out.print(as_table())
-        case "mermaid":
-            print(mermaid())
         case "svg":
             print(svg())
 

@@ -9,12 +9,13 @@ from sagactl.design.schemas import REFERENCE, components
 from sagactl.design.template import TEMPLATE
 
 _DESCRIPTION = """\
-Services that know nothing of each other hear and tell these events on one Amazon EventBridge bus. A message's
-name is its `detail-type`, its payload is the `detail`, and only the service whose `source` it has may tell it. \
-Unknown fields pass; what is malformed ends in a dead-letter queue."""
+Independent services hear and tell (receive and send) these events on one Amazon EventBridge bus. A message's name is \
+its `detail-type`, its payload is the `detail`, and only the service whose `source` it has may tell it. A service \
+ignores fields that it does not know. Events with wrong or missing fields end in the dead-letter queue."""
 
 
 def document() -> dict[str, Any]:
+    """The whole document, to be written as JSON."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Order saga", "version": "1.0.0", "description": _DESCRIPTION},
@@ -26,20 +27,21 @@ def document() -> dict[str, Any]:
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in EVENTS},
             }
         },
-        "operations": {
-            f"{service}.{verb}": _operation(service, action, events)
-            for service in choreography.services()
-            for verb, action, events in (
-                ("hears", "receive", choreography.hears_of(service)),
-                ("tells", "send", choreography.tells_of(service)),
-            )
-            if events
-        },
+        "operations": _operations(),
         "components": {
             "messages": {name: _message(event) for name, event in EVENTS.items()},
             "schemas": components(*EVENTS.values()),
         },
     }
+
+
+def _operations() -> dict[str, Any]:
+    """`payment.hears`, `payment.tells` and so on, without those that have no events."""
+    found = {}
+    for service in choreography.services():
+        found[f"{service}.hears"] = _operation(service, "receive", choreography.hears_of(service))
+        found[f"{service}.tells"] = _operation(service, "send", choreography.tells_of(service))
+    return {name: operation for name, operation in found.items() if operation["messages"]}
 
 
 def _operation(service: str, action: str, events: choreography.Events) -> dict[str, Any]:
@@ -53,13 +55,19 @@ def _operation(service: str, action: str, events: choreography.Events) -> dict[s
 
 def _message(event: type[Event]) -> dict[str, Any]:
     name = event.name
-    tellers = [step for step in choreography.steps() if event in step.tells]
-    causes = [step.heard.name if step.heard else "nothing heard before" for step in tellers]
     return {
         "name": name,
         "title": name,
-        "summary": f"Told by {event.source}, for {', '.join(dict.fromkeys(causes))}.",
+        "summary": _summary(event),
         "payload": {"$ref": REFERENCE.format(name=name)},
         "examples": [{"name": name, "payload": samples.detail(name)}],
         "x-source": event.source,
     }
+
+
+def _summary(event: type[Event]) -> str:
+    steps = [step for step in choreography.steps() if event in step.tells]
+    causes = [step.heard.name for step in steps if step.heard]
+    if not causes:
+        return f"Told by {event.source} without hearing an event."
+    return f"Told by {event.source} when it hears {', '.join(dict.fromkeys(causes))}."

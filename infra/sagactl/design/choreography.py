@@ -27,11 +27,11 @@ FOR_LISTENERS = ("OrderFailed",)
 CLOSED = ("COMPLETED", "FAILED")
 
 type Kind = Literal["progress", "failure", "compensation"]
-type Events = tuple[type[Event], ...]  # in the sequence of contracts/events.py
+type Events = tuple[type[Event], ...]  # in the order of contracts/events.py
 
 
 class Step(NamedTuple):
-    """A function that may tell events: for one that it hears, or unasked where `heard` is None."""
+    """A function that may tell events when it hears one; or without hearing any, if `heard` is None."""
 
     service: str
     name: str
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 @cache
 def services() -> tuple[str, ...]:
-    """Every folder with reactions. Those that tell events come first, in the sequence of contracts/events.py."""
+    """Every folder with reactions. Those that tell events come first, in the order of contracts/events.py."""
     found = {path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py")}
     tellers = [service_of(event) for event in EVENTS.values()]
     return tuple(dict.fromkeys(name for name in [*tellers, *sorted(found)] if name in found))
@@ -55,7 +55,7 @@ def services() -> tuple[str, ...]:
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """Those of each service in turn, in the sequence of its modules."""
+    """Those of each service in turn, in the order of its modules."""
     found: list[Step] = []
     for service in services():
         for module in _modules(service):
@@ -82,7 +82,7 @@ def told_by(of: Iterable[Step]) -> Events:
 
 
 def heard_by(name: str, source: str) -> tuple[str, ...]:
-    """The services that hear the event; none if the source does not own it."""
+    """The services that hear the event; none if the source may not tell it."""
     event = EVENTS.get(name)
     if event is None or event.source != source:
         return ()
@@ -90,7 +90,7 @@ def heard_by(name: str, source: str) -> tuple[str, ...]:
 
 
 def leads_to() -> dict[type[Event], Events]:
-    """Each event, with those that hearing it may have told."""
+    """Each event, with those that services may tell when they hear it."""
     after: dict[type[Event], set[type[Event]]] = {event: set() for event in EVENTS.values()}
     for step in steps():
         if step.heard:
@@ -99,7 +99,7 @@ def leads_to() -> dict[type[Event], Events]:
 
 
 def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
-    """All that may be told because of an event, however many events later."""
+    """All that may be told because of an event, at once or after other events."""
     after = leads_to()
     found: set[type[Event]] = set()
     open_ends = [event]
@@ -116,7 +116,7 @@ def is_failure(event: type[Event]) -> bool:
 
 
 def compensations() -> Events:
-    """What is told when another service's failure is heard, and is no failure itself: something was undone."""
+    """What is told when another service's failure is heard, and is itself no failure: something was undone."""
     told = told_by(step for step in steps() if step.heard and is_failure(step.heard))
     return tuple(fact for fact in told if not is_failure(fact))
 
@@ -134,8 +134,10 @@ def kind_of(name: str) -> Kind:
 
 @cache
 def ends() -> dict[type[Event], str]:
-    """The events by which an order closes, with what it is then: it is FAILED when its own service tells so to
-    listeners, and whatever that service makes of an order by hearing an event first of all.
+    """The events that close an order, with its status then.
+
+    The order is FAILED when its own service tells listeners so. The other events are those that close an order which
+    its service has not heard of before.
     """
     owner = next(step.service for step in steps() if step.heard is None)
     found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}

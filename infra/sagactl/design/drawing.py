@@ -1,12 +1,33 @@
 """Which event leads to which, drawn from the signatures alone."""
 
+from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
 from contracts.events import EVENTS
 from saga.event import Event
 from sagactl.design import choreography
-from sagactl.design.choreography import ends, kind_of
+from sagactl.design.choreography import ends, kind_of, service_of
+
+# A node's size, the steps from one node to the next, and the margin around all, in pixels.
+WIDTH = 144
+HEIGHT = 44
+COLUMN = 214
+ROW = 70
+MARGIN = 16
+
+COLORS = {  # fill, line, text
+    "progress": ("#d9f2e3", "#2c8a57", "#0b2e1b"),
+    "failure": ("#fbe3e0", "#b5433a", "#3d0f0b"),
+    "compensation": ("#fdf0cf", "#a97a10", "#3a2a02"),
+    "closed": ("#e8eaf0", "#555f7a", "#1c2233"),
+}
+
+_BACKGROUND = """\
+<title>Which event leads to which</title>
+<rect width="100%" height="100%" fill="#ffffff"/>
+<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto" \
+markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z" fill="#6b7280"/></marker>"""
 
 
 class Node(NamedTuple):
@@ -16,6 +37,26 @@ class Node(NamedTuple):
     service: str
     kind: str
     column: int
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the order is on its way to completion, or there."""
+        return self.kind == "progress" or self.name == "order COMPLETED"
+
+
+class Edge(NamedTuple):
+    """From one node to another; `is_well` if both are well."""
+
+    start: str
+    end: str
+    is_well: bool
+
+
+class Corner(NamedTuple):
+    """The upper left corner of a node."""
+
+    x: int
+    y: int
 
 
 def names(events: choreography.Events) -> list[str]:
@@ -32,101 +73,81 @@ def nodes() -> list[Node]:
             depth[event] = 1 + max(map(column, causes), default=-1)
         return depth[event]
 
-    found = [
-        Node(name, event.source.removeprefix("saga."), kind_of(event.name), column(event))
-        for name, event in EVENTS.items()
-    ]
+    found = [Node(name, service_of(event), kind_of(name), column(event)) for name, event in EVENTS.items()]
     last = max(node.column for node in found) + 1
     closed = [Node(f"order {status}", "", "closed", last) for status in dict.fromkeys(ends().values())]
     return found + closed
 
 
-def edges() -> list[tuple[str, str, bool]]:
-    """From, to, and whether all goes well along it."""
-    is_well = {name: kind_of(name) == "progress" for name in EVENTS}
-    found = [
-        (event.name, fact.name, is_well[event.name] and is_well[fact.name])
-        for event, facts in choreography.leads_to().items()
-        for fact in facts
-    ]
-    return found + [(event.name, f"order {end}", is_well[event.name]) for event, end in ends().items()]
+def edges() -> list[Edge]:
+    return [*_edges_between_events(), *_edges_to_ends()]
 
 
-COLORS = {  # fill, line, text
-    "progress": ("#d9f2e3", "#2c8a57", "#0b2e1b"),
-    "failure": ("#fbe3e0", "#b5433a", "#3d0f0b"),
-    "compensation": ("#fdf0cf", "#a97a10", "#3a2a02"),
-    "closed": ("#e8eaf0", "#555f7a", "#1c2233"),
-}
+def _edges_between_events() -> Iterator[Edge]:
+    for event, facts in choreography.leads_to().items():
+        for fact in facts:
+            is_well = kind_of(event.name) == kind_of(fact.name) == "progress"
+            yield Edge(event.name, fact.name, is_well)
 
 
-def mermaid() -> str:
-    ids = {node.name: node.name.replace(" ", "_") for node in nodes()}
-    lines = ["flowchart LR"]
-    for node in nodes():
-        label = f'(["{node.name}"])' if node.kind == "closed" else f'["{node.name}<br><small>{node.service}</small>"]'
-        lines.append(f"    {ids[node.name]}{label}:::{node.kind}")
-    for start, end, well in edges():
-        lines.append(f"    {ids[start]} {'-->' if well else '-.->'} {ids[end]}")
-    for name, (fill, line, color) in COLORS.items():
-        lines.append(f"    classDef {name} fill:{fill},stroke:{line},color:{color}")
-    return "\n".join(lines)
-
-
-WIDTH, HEIGHT = 144, 44  # of a node
-
-
-COLUMN, ROW, MARGIN = 214, 70, 16  # from one node to the next, and around all
+def _edges_to_ends() -> Iterator[Edge]:
+    for event, status in ends().items():
+        yield Edge(event.name, f"order {status}", kind_of(event.name) == "progress")
 
 
 def svg() -> str:
     places = _places()
-    width, height = (MARGIN + max(place[axis] for place in places.values()) for axis in (0, 1))
-    lines = [_arrow(places[start], places[end], well=well) for start, end, well in edges()]
-    boxes = [_box(node, *places[node.name]) for node in nodes()]
-    head = f'viewBox="0 0 {width + WIDTH} {height + HEIGHT}" font-family="system-ui, sans-serif"'
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {head}>', _BACKGROUND, *lines, *boxes, "</svg>"])
+    width = max(place.x for place in places.values()) + WIDTH + MARGIN
+    height = max(place.y for place in places.values()) + HEIGHT + MARGIN
+    arrows = [_arrow(places[edge.start], places[edge.end], edge) for edge in edges()]
+    boxes = [_box(node, places[node.name]) for node in nodes()]
+    head = f'viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {head}>', _BACKGROUND, *arrows, *boxes, "</svg>"])
 
 
-_BACKGROUND = """\
-<title>Which event leads to which</title>
-<rect width="100%" height="100%" fill="#ffffff"/>
-<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto" \
-markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z" fill="#6b7280"/></marker>"""
+def _places() -> dict[str, Corner]:
+    """Where each node is: in each column, what is well is above what is not, in the sequence of contracts/events.py."""
+    well = _columns(node for node in nodes() if node.is_well)
+    others = _columns(node for node in nodes() if not node.is_well)
+    lower_rows = max(map(len, well.values()))
+    return _laid_out(well, first_row=0) | _laid_out(others, first_row=lower_rows)
 
 
-def _places() -> dict[str, tuple[int, int]]:
-    """Where each node is: what goes well above what does not, each in the sequence of contracts/events.py."""
-    columns = [[node for node in nodes() if node.column == column] for column in range(nodes()[-1].column + 1)]
-    split = [([n for n in column if _is_well(n)], [n for n in column if not _is_well(n)]) for column in columns]
-    upper_rows = max(len(upper) for upper, _ in split)
-    return {
-        node.name: (MARGIN + node.column * COLUMN, MARGIN + (first_row + row) * ROW)
-        for upper, lower in split
-        for first_row, lane in ((0, upper), (upper_rows, lower))
-        for row, node in enumerate(lane)
-    }
+def _columns(of: Iterator[Node]) -> dict[int, list[Node]]:
+    columns: dict[int, list[Node]] = {}
+    for node in of:
+        columns.setdefault(node.column, []).append(node)
+    return columns
 
 
-def _is_well(node: Node) -> bool:
-    return node.kind == "progress" or node.name == "order COMPLETED"
+def _laid_out(columns: dict[int, list[Node]], first_row: int) -> dict[str, Corner]:
+    places = {}
+    for column, lane in columns.items():
+        for row, node in enumerate(lane, first_row):
+            places[node.name] = Corner(MARGIN + column * COLUMN, MARGIN + row * ROW)
+    return places
 
 
-def _box(node: Node, x: int, y: int) -> str:
+def _box(node: Node, place: Corner) -> str:
     fill, line, color = COLORS[node.kind]
-    middle, first_line, corner = x + WIDTH // 2, y + (19 if node.service else 27), 8 if node.service else 22
+    corner = 8 if node.service else 22
+    first_line = 19 if node.service else 27
+    middle = place.x + WIDTH // 2
     return (
-        f'<g fill="{color}" text-anchor="middle"><rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<g fill="{color}" text-anchor="middle">'
+        f'<rect x="{place.x}" y="{place.y}" width="{WIDTH}" height="{HEIGHT}" '
         f'rx="{corner}" fill="{fill}" stroke="{line}"/>'
-        f'<text x="{middle}" y="{first_line}" font-size="13" font-weight="600">{escape(node.name)}</text>'
-        f'<text x="{middle}" y="{y + 35}" font-size="11" opacity=".75">{escape(node.service)}</text></g>'
+        f'<text x="{middle}" y="{place.y + first_line}" font-size="13" font-weight="600">{escape(node.name)}</text>'
+        f'<text x="{middle}" y="{place.y + 35}" font-size="11" opacity=".75">{escape(node.service)}</text></g>'
     )
 
 
-def _arrow(start: tuple[int, int], end: tuple[int, int], *, well: bool) -> str:
-    (x1, y1), (x2, y2) = (start[0] + WIDTH, start[1] + HEIGHT // 2), (end[0], end[1] + HEIGHT // 2)
+def _arrow(start: Corner, end: Corner, edge: Edge) -> str:
+    x1 = start.x + WIDTH
+    y1 = start.y + HEIGHT // 2
+    x2 = end.x
+    y2 = end.y + HEIGHT // 2
     bend = (x2 - x1) // 2
-    style = 'stroke="#2c8a57" stroke-width="2"' if well else 'stroke="#9aa1ad" stroke-dasharray="5 4"'
-    return (
-        f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}" fill="none" {style} marker-end="url(#tip)"/>'
-    )
+    curve = f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
+    style = 'stroke="#2c8a57" stroke-width="2"' if edge.is_well else 'stroke="#9aa1ad" stroke-dasharray="5 4"'
+    return f'<path d="{curve}" fill="none" {style} marker-end="url(#tip)"/>'

@@ -1,4 +1,4 @@
-"""POST /orders and GET /orders/{orderId} as an OpenAPI document, to which the tests hold every answer."""
+"""POST /orders and GET /orders/{orderId} as an OpenAPI document. The tests compare every answer with it."""
 
 from typing import Any, get_type_hints
 
@@ -14,21 +14,21 @@ Status: Any = get_type_hints(Order)["status"]
 
 
 class Placed(Struct, rename="camel", forbid_unknown_fields=True):
-    """The order as it stands; another than PENDING where an Idempotency-Key was used before."""
+    """The order and its status, which is PENDING unless the Idempotency-Key was used before."""
 
     order_id: OrderId
     status: Status
 
 
 class Settled(Struct, forbid_unknown_fields=True):
-    """What a failed order has given back, or never took."""
+    """Whether payment and stock of a failed order are given back, or were never taken."""
 
     payment: bool
     stock: bool
 
 
 class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
-    """Product, quantity and amount are null as long as only other events of the order were heard."""
+    """Product, quantity and amount are null until OrderCreated is heard."""
 
     order_id: OrderId
     status: Status
@@ -41,7 +41,7 @@ class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Problems(Struct, forbid_unknown_fields=True):
-    """Everything that is wrong, each as `field: problem`; nothing has changed."""
+    """Everything that is wrong with the request, each as `field: problem`. Nothing has changed."""
 
     message: str
     problems: list[str]
@@ -53,7 +53,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Order saga",
             "version": "1.0.0",
-            "description": "Place an order, and look how it fares. On AWS, calls are signed with SigV4.",
+            "description": "Place an order, and get its status. On AWS, calls are signed with SigV4.",
         },
         "security": [{"sigv4": []}],
         "paths": {"/orders": {"post": _post()}, "/orders/{orderId}": {"get": _get()}},
@@ -75,11 +75,14 @@ def _post() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A repeated key finds the order that it placed, and places no other.",
+        "description": "A request with a key that was used before returns the order placed then, and places no other.",
         "schema": {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
     }
-    placed = _answer("Recorded, and told. How it ends, GET says.", Placed)
-    location = {"description": "Where to look at the order.", "schema": {"type": "string", "format": "uri-reference"}}
+    placed = _answer("The order is recorded, and OrderCreated is told. GET returns its status from then on.", Placed)
+    location = {
+        "description": "Where to get the order's status.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    }
     return {
         "operationId": "placeOrder",
         "summary": "Place an order",
@@ -87,7 +90,7 @@ def _post() -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json(PlaceOrder)},
         "responses": {
             "202": placed | {"headers": {"Location": location}},
-            "400": _answer("The body, or the Idempotency-Key, is not as it must be.", Problems),
+            "400": _answer("The body or the Idempotency-Key is not valid.", Problems),
             "409": _answer("The Idempotency-Key was used with another body.", Problems),
             "413": _answer("The body is too long.", Problems),
             "415": _answer("The Content-Type is not application/json.", Problems),
@@ -99,10 +102,10 @@ def _get() -> dict[str, Any]:
     order_id = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
     return {
         "operationId": "getOrder",
-        "summary": "Look how an order fares",
+        "summary": "Get an order's status",
         "parameters": [order_id],
         "responses": {
-            "200": _answer("The order as it stands.", OrderStatus),
+            "200": _answer("The order and its status.", OrderStatus),
             "404": _answer("There is no such order.", Problems),
         },
     }

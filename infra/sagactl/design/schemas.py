@@ -1,4 +1,4 @@
-"""JSON Schemas (draft 2020-12) of events and requests, out of the types that read and write them."""
+"""JSON Schemas (draft 2020-12) of events and requests, made from the types that read and write them."""
 
 from typing import Any
 
@@ -9,22 +9,23 @@ from contracts.values import Amount
 from saga.event import Timestamp
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = "#/components/schemas/{name}"  # in an AsyncAPI or OpenAPI document
 
 
 def schema(kind: type[Struct]) -> dict[str, Any]:
-    """A document that needs no other."""
+    """A document that refers to no other."""
     document = msgspec.json.schema(kind, schema_hook=_of_our_own)
-    own: dict[str, Any] = document["$defs"].pop(kind.__name__)
-    return {"$schema": DIALECT} | own | ({"$defs": document["$defs"]} if document["$defs"] else {})
+    definitions = document["$defs"]
+    own: dict[str, Any] = {"$schema": DIALECT} | definitions.pop(kind.__name__)
+    if definitions:
+        own["$defs"] = definitions
+    return own
 
 
 def components(*kinds: type[Struct]) -> dict[str, Any]:
     """Schemas by name, for the components of an AsyncAPI or OpenAPI document."""
     _, schemas = msgspec.json.schema_components(kinds, schema_hook=_of_our_own, ref_template=REFERENCE)
     return schemas
-
-
-REFERENCE = "#/components/schemas/{name}"
 
 
 def _of_our_own(kind: type[Any]) -> dict[str, Any]:

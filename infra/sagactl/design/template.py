@@ -98,8 +98,8 @@ class Rule(NamedTuple):
 
 def resources(kind: str) -> dict[str, Any]:
     """Properties of the resources of a type, by logical id."""
-    of_kind = {name: resource for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind}
-    return {name: resource["Properties"] for name, resource in of_kind.items()}
+    found = TEMPLATE["Resources"].items()
+    return {name: resource["Properties"] for name, resource in found if resource["Type"] == kind}
 
 
 def functions() -> list[Function]:
@@ -109,8 +109,10 @@ def functions() -> list[Function]:
 
 def rules() -> list[Rule]:
     """One for each target of each rule, in the functions' own sections and outside them."""
-    in_functions = [rule for function in functions() for rule in _rules_of(function)]
-    return in_functions + list(_rules_outside())
+    found: list[Rule] = []
+    for function in functions():
+        found.extend(_rules_of(function))
+    return [*found, *_rules_outside()]
 
 
 def _rules_of(function: Function) -> Iterator[Rule]:

@@ -106,8 +106,8 @@ def test_a_renamed_field(copy: Copy) -> None:
 PaymentCancel is not what was released:
     - amount is gone: a reader that uses it finds nothing
     - refunded is newly required: events told before lack it, and are refused
-  docs/evolving-events.md says how to change an event so that nobody breaks. If all who tell and hear it have moved \
-on, accept it as it is:
+  docs/evolving-events.md says how to change an event so that nobody breaks. If every service that tells or hears it has
+  been changed already, accept it as it is:
     make baseline
 """
     )
@@ -281,13 +281,13 @@ SCHEMAS: dict[str, tuple[Any, Any, list[str]]] = {
     "a lower maximum": ({"type": "integer", "maximum": 9}, {"type": "integer", "maximum": 8},
                         ["a has maximum 8, no longer 9: events told before are refused"]),
     "a higher maximum": ({"type": "integer", "maximum": 9}, {"type": "integer", "maximum": 10},
-                         ["a has maximum 10, no longer 9: its readers refuse what is beyond the old one"]),
+                         ["a has maximum 10, no longer 9: its readers refuse what the old one excludes"]),
     "a higher minimum": ({"type": "integer", "minimum": 0}, {"type": "integer", "minimum": 1},
                          ["a has minimum 1, no longer 0: events told before are refused"]),
     "a new bound": ({"type": "string"}, {"type": "string", "maxLength": 5},
                     ["a has maxLength 5, no longer none: events told before are refused"]),
     "no bound": ({"type": "string", "maxLength": 5}, {"type": "string"},
-                 ["a has maxLength none, no longer 5: its readers refuse what is beyond the old one"]),
+                 ["a has maxLength none, no longer 5: its readers refuse what the old one excludes"]),
     "one value less": ({"enum": ["x", "y"]}, {"enum": ["x"]}, ["a can no longer be y: events told before are refused"]),
     "one value more": ({"enum": ["x"]}, {"enum": ["x", "y"]}, ["a can also be y: its readers refuse that"]),
     "null, too": ({"type": "string"}, {"anyOf": [{"type": "string"}, {"type": "null"}]},
@@ -313,7 +313,7 @@ def test_a_change_of_an_event() -> None:
     before = event({"a": {"type": "string"}}, ["a"])
     assert list(compatibility.changes(before, before)) == []
     assert list(compatibility.changes(before, event({"a": {"type": "string"}}, []))) == [
-        "a may be missing: a reader that counts on it fails"
+        "a may be missing: a reader that relies on it fails"
     ]
     assert list(compatibility.changes(before, before | {"source": "saga.b"})) == [
         "its source is saga.b, no longer saga.a: rules and readers go by that"
