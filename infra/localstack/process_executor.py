@@ -38,7 +38,8 @@ class ProcessExecutor(RuntimeExecutor):
 
     def start(self, env_vars: dict[str, Any]) -> None:
         """Doesn't wait: a function that can't be loaded is the first invocation's error, and in its log."""
-        self._code = str(self.function_version.config.code.get_unzipped_code_location())
+        code: Any = self.function_version.config.code  # never None: every function here is deployed as a zip file
+        self._code = str(code.get_unzipped_code_location())
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         given = {name: str(value) for name, value in env_vars.items()}
         self._environment = {**inherited, "LANG": "C.UTF-8", **given} | {

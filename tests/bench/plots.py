@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+import matplotlib as mpl  # pyright: ignore[reportMissingImports]  # in an environment of its own
+import matplotlib.pyplot as plt  # pyright: ignore[reportMissingImports]
 
 COLOURS = {"choreography": "#2c8a57", "standard": "#b5433a", "express": "#a97a10", "floor": "#777777"}
 NAMES = {
@@ -55,6 +55,7 @@ def latency(axes: Any, read: dict[str, Any]) -> None:
 
 
 def throughput(axes: Any, read: dict[str, Any]) -> None:
+    in_flight: list[int] = []
     for name, run in read["peers"]["runs"].items():
         in_flight = list(map(int, run["per_second"]))
         axes.plot(in_flight, list(run["per_second"].values()), "o-", label=NAMES[name], color=COLOURS[name])

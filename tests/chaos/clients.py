@@ -45,12 +45,14 @@ def put_again(stack: Stack, bus: EventBridgeBus, placed: list[Placed]) -> int:
 
 def _post(stack: Stack, wanted: Wanted) -> Placed:
     """Posts until it is answered, each time with the same Idempotency-Key."""
-    for posts in range(1, POSTS_MAX + 1):
+    posts = 1
+    while True:
         try:
             answer = api.place_order(stack, wanted.fields, wanted.key)
-        except SagaError as error:
-            failure = error
+        except SagaError:
+            if posts == POSTS_MAX:
+                raise
+            posts += 1
             time.sleep(_PAUSE_SECONDS)
         else:
             return Placed(wanted, str(answer["orderId"]), posts)
-    raise failure

@@ -41,7 +41,9 @@ def explored(trial: Trial) -> Found | Violation:
 
 def main() -> int:
     started, everything = time.monotonic(), list[Found | Violation]()
-    groups = [(budget, door, worlds) for budget, worlds in BUDGETS for door in DOORS]
+    groups: list[tuple[Budget, Door, list[World]]] = [
+        (budget, door, worlds) for budget, worlds in BUDGETS for door in DOORS
+    ]
     trials = [Trial(world, door, budget) for budget, door, worlds in groups for world in worlds]
     print(_ROW.format("budget of faults", "orders", "door", "states", "transitions", "seconds", "ends"))
     with ProcessPoolExecutor() as pool:

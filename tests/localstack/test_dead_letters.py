@@ -82,6 +82,7 @@ def test_redriving_everything_twice_changes_nothing(saga: Saga, stack: Stack) ->
     redrive(saga)  # what other tests left may be healed only now
     saga.quiet(order_id)
     before = saga.tables()
+    redriven: list[dict[str, Any]] = []
     for _ in range(2):
         send_again(stack, order_id)
         assert len(listed(saga, "healed")) == 5

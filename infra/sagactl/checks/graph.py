@@ -4,7 +4,7 @@ Signatures say what may be told, not when. That every order closes, whatever is 
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from contracts.events import EVENTS
@@ -97,7 +97,7 @@ def _heard() -> set[type[Event]]:
     return {step.heard for step in choreography.steps() if step.heard}
 
 
-def _listeners(names: list[str]) -> str:
+def _listeners(names: Iterable[str]) -> str:
     return f"    FOR_LISTENERS = {tuple(names)}".replace("'", '"')
 
 

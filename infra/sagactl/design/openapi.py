@@ -17,7 +17,7 @@ class Placed(Struct, rename="camel", forbid_unknown_fields=True):
     """The order and its status, which is PENDING unless the Idempotency-Key was used before."""
 
     order_id: OrderId
-    status: Status
+    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
 
 
 class Settled(Struct, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
     """Product, quantity and amount are null until OrderCreated is heard."""
 
     order_id: OrderId
-    status: Status
+    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
     product_id: ProductId | None
     quantity: Quantity | None
     amount: Amount | None
