@@ -10,10 +10,10 @@ from sagactl.design import choreography
 from sagactl.design.choreography import ends, kind_of, service_of
 
 # A node's size, the steps from one node to the next, and the margin around all, in pixels.
-WIDTH = 144
+WIDTH = 152
 HEIGHT = 44
-COLUMN = 214
-ROW = 70
+COLUMN = 190
+ROW = 66
 MARGIN = 16
 
 COLORS = {  # fill, line, text
@@ -137,8 +137,8 @@ def _box(node: Node, place: Corner) -> str:
         f'<g fill="{color}" text-anchor="middle">'
         f'<rect x="{place.x}" y="{place.y}" width="{WIDTH}" height="{HEIGHT}" '
         f'rx="{corner}" fill="{fill}" stroke="{line}"/>'
-        f'<text x="{middle}" y="{place.y + first_line}" font-size="13" font-weight="600">{escape(node.name)}</text>'
-        f'<text x="{middle}" y="{place.y + 35}" font-size="11" opacity=".75">{escape(node.service)}</text></g>'
+        f'<text x="{middle}" y="{place.y + first_line}" font-size="14" font-weight="600">{escape(node.name)}</text>'
+        f'<text x="{middle}" y="{place.y + 35}" font-size="12" opacity=".75">{escape(node.service)}</text></g>'
     )
 
 
