@@ -14,9 +14,10 @@ from botocore import xform_name
 from botocore.config import Config
 
 from sagactl.bench.meter import Meter, Usage
-from sagactl.bench.paths import PATHS, PRODUCT, UNITS
+from sagactl.bench.paths import PATHS
 from sagactl.bench.serial import running
 from sagactl.bench.timing import Closed, Place, Watcher
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import loading
 from sagactl.paths import PROJECT, STATE
 from sagactl.stack import aws, shop
@@ -110,8 +111,8 @@ def _recorded() -> tuple[list[tuple[str, str, str]], str]:
 
     with running() as serial:
         shop.set_available(serial.stack, PRODUCT, UNITS)
-        modules = [serial.http, *serial.services.values()]
-        clients = [client for m in modules for client in (m.service.ledger.client, m.service.bus._client)]
+        services = [module.service for module in serial.modules.values() if hasattr(module, "service")]
+        clients = [client for service in services for client in (service.ledger.client, service.bus._client)]
         for client in {id(client): client for client in clients}.values():
             client.meta.events.register_first("before-parameter-build", record)
         order_id = serial.place(PATHS["completed"].wanted | {"quantity": 1}, "floor")

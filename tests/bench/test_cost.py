@@ -104,7 +104,7 @@ def test_a_conflict_costs_the_attempt_and_recalling(found: Found) -> None:
 
 def test_what_the_meter_does_not_know_is_not_free() -> None:
     with running() as serial:
-        client: Any = serial.watchdog.dynamodb
+        client: Any = serial.modules["order.watchdog"].dynamodb
         with pytest.raises(NotImplementedError, match="no price for dynamodb Scan"):
             client.scan(TableName="OrderTable")
 

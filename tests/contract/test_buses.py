@@ -24,7 +24,7 @@ def bus(request: pytest.FixtureRequest) -> Iterator[tuple[Bus, OnBus]]:
     """A bus, and what is on it: sources, and events as a service reads them."""
     if request.param == "memory":
         memory = MemoryBus()
-        yield memory, lambda: [read(envelope(fact)) for fact in memory.facts]
+        yield memory, lambda: [read(envelope(fact)) for fact in memory.take()]
     else:
         with mock_aws():
             heard = Heard()

@@ -15,7 +15,7 @@ from unittest.mock import MagicMock, Mock, patch
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
-from support.deployment import CONTEXT, PROJECT, load
+from support.deployment import CONTEXT
 from support.memory import MemoryLedger, MemoryStockLedger
 
 from contracts.events import EVENTS, OrderCreated, OrderExpired
@@ -28,10 +28,12 @@ from saga.event import Event, Timestamp
 from saga.ledger import Conflict
 from saga.serialization import from_builtins, parse, to_json
 from saga.service import Service
+from sagactl.design import choreography
+from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
+from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
-PRODUCT = "item-001"
-SERVICES = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py"))
+SERVICES = sorted(choreography.services())
 HTTP = "http"  # order's other door
 CRASHES = ("crash before recall", "crash after recall", "crash after record", "crash after tell")
 REFUSALS = ("PutEvents refuses once", "PutEvents refuses")
@@ -47,7 +49,7 @@ class World(NamedTuple):
 
     @property
     def quantity(self) -> int:
-        return 2 if self.ships else 101
+        return FEW if self.ships else TOO_LARGE
 
     @property
     def stocked(self) -> int:
@@ -55,7 +57,7 @@ class World(NamedTuple):
         return self.quantity if self.in_stock else self.quantity - 1
 
     def created(self, order: int) -> OrderCreated:
-        amount = Amount(1000 if self.pays else 10_001)
+        amount = Amount(CHEAP if self.pays else TOO_DEAR)
         return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity, amount, timestamp=NOW)
 
 
@@ -121,9 +123,10 @@ class Faulty:
             raise Crash
 
 
-APPS = {name: load(f"{name}.app") for name in SERVICES}
-DOOR = load("order.http")
-ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"account:{order}") for order in range(2)]
+FUNCTIONS = load_functions()
+APPS = {name: FUNCTIONS[f"{name}.app"] for name in SERVICES}
+DOOR = FUNCTIONS["order.http"]
+ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"{ACCOUNT_ID}:{order}") for order in range(2)]
 
 
 def expired(order_id: UUID) -> OrderExpired:
@@ -135,7 +138,7 @@ def service_of(delivery: Delivery) -> str:
 
 
 def heard_by(event: Event) -> list[Delivery]:
-    return [Delivery(name, event) for name in SERVICES if event.name in APPS[name].service.reactions]
+    return [Delivery(name, event) for name in hearers(APPS, event.name)]
 
 
 @cache
@@ -193,16 +196,9 @@ def with_ledger(reaction: Any, ledger: Any) -> Any:
 
 
 def post(order: Any) -> dict[str, Any]:
-    """The request that places this order, as the API hands it over."""
+    """The request that places this order."""
     wanted = {"productId": order.product_id, "quantity": order.quantity, "amount": float(order.amount)}
-    headers = {"Content-Type": "application/json", "Idempotency-Key": str(ORDER_IDS.index(order.order_id))}
-    return {
-        "httpMethod": "POST",
-        "path": "/orders",
-        "headers": headers,
-        "body": json.dumps(wanted),
-        "requestContext": {"accountId": "account", "identity": {}},
-    }
+    return request("POST", "/orders", json.dumps(wanted), key=str(ORDER_IDS.index(order.order_id)))
 
 
 def no_pause(_seconds: float) -> None:

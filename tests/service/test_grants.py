@@ -17,17 +17,20 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto import mock_aws
-from support.deployment import CONTEXT, environment, load
+from support.deployment import environment
 from support.emulation import Heard, create_tables
 from support.given import a, envelope
 
 from contracts.events import OrderCreated
 from contracts.values import Amount
+from saga.bus import EventBridgeBus
 from saga.event import Timestamp
 from sagactl.checks import patterns, policies
 from sagactl.checks.policies import Call
 from sagactl.design import template
 from sagactl.design.template import Function, listed
+from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.local.in_process import Envelope, InProcess, request
 
 FUNCTIONS = template.functions()
 
@@ -36,45 +39,44 @@ class Denied(Exception):
     """The role does not allow the call."""
 
 
-class Saga:
-    """The functions behind the template's rules, each with its own role; events are delivered one after the other."""
+class Enforced(InProcess):
+    """The saga behind the template's rules, where each function may do what its role grants; notes every call."""
 
     def __init__(self, heard: Heard) -> None:
-        self.calls: dict[str, set[Call]] = {function.name: set() for function in FUNCTIONS}
-        self._heard, self._running = heard, ""
+        self.calls: dict[str, set[Call]] = {function.module: set() for function in FUNCTIONS}
+        self._granted = {function.module: policies.statements(function) for function in FUNCTIONS}
+        self._running = ""
         boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", self._authorise)  # type: ignore[union-attr]
-        self._modules = {function.name: load(function.module) for function in FUNCTIONS}
-        self._granted = {function.name: policies.statements(function) for function in FUNCTIONS}
+        super().__init__(heard)
 
-    def invoke(self, name: str, event: Any) -> Any:
-        self._running = name
+    def invoke(self, module: str, event: Any) -> Any:
+        self._running = module
         try:
-            return self._modules[name].handler(event, CONTEXT)
+            return super().invoke(module, event)
         finally:
             self._running = ""
 
-    def deliver(self) -> list[str]:
-        """Hands every event on the bus to those who hear it, until it is quiet; gives the names of all."""
-        told = []
-        while envelopes := self._heard():
-            for delivered in envelopes:
-                told.append(delivered["detail-type"])
-                for rule in template.rules():
-                    if rule.function and rule.pattern and patterns.matches(rule.pattern, _header(delivered)):
-                        self.invoke(rule.function.name, delivered)
-                self.invoke("JournalFunction", _polled(delivered))
-        return told
+    def hearers(self, envelope: Envelope) -> list[str]:
+        return [
+            rule.function.module
+            for rule in template.rules()
+            if rule.function and rule.pattern and patterns.matches(rule.pattern, envelope)
+        ]
 
-    def order(self, **fields: Any) -> list[str]:
-        created = a(OrderCreated, **({"order_id": uuid4(), "product_id": "item-001"} | fields))
-        boto3.client("events").put_events(Entries=[_entry(envelope(created))])
+    def order(self, way: Way) -> list[str]:
+        """Puts an OrderCreated on the bus; returns the names of all events that follow."""
+        created = OrderCreated(uuid4(), PRODUCT, way.quantity, Amount(way.amount), timestamp=Timestamp.now())
+        EventBridgeBus(boto3.client("events"), environment("order.app.handler")["BUS_NAME"]).tell([created])
         return self.deliver()
 
-    def http(self, method: str, path: str, body: str | None = None) -> Any:
-        resource = "/orders" if method == "POST" else "/orders/{orderId}"
-        event = {"httpMethod": method, "path": path, "resource": resource, "body": body}
-        headers = {"Content-Type": "application/json"}
-        answer = self.invoke("OrderHttpFunction", event | {"headers": headers, "requestContext": {"accountId": "1"}})
+    def post(self, way: Way) -> str:
+        """Places an order by POST; returns its ID."""
+        wanted = {"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount}
+        answer = self.invoke("order.http", request("POST", "/orders", json.dumps(wanted)))
+        return str(json.loads(answer["body"])["orderId"])
+
+    def get(self, order_id: str) -> Any:
+        answer = self.invoke("order.http", request("GET", f"/orders/{order_id}"))
         return json.loads(answer["body"])
 
     def _authorise(self, params: Any, model: Any, **_: Any) -> None:
@@ -108,21 +110,6 @@ def _arn(logical_id: str) -> str:
     return f"${{{logical_id}.Arn}}"
 
 
-def _header(delivered: Any) -> dict[str, str]:
-    return {key: delivered[key] for key in ("source", "detail-type")}
-
-
-def _entry(delivered: Any) -> Any:
-    detail = json.dumps(delivered["detail"])
-    header = {"Source": delivered["source"], "DetailType": delivered["detail-type"]}
-    return header | {"EventBusName": environment("order.app.handler")["BUS_NAME"], "Detail": detail}
-
-
-def _polled(delivered: Any) -> Any:
-    record = {"messageId": "1", "body": json.dumps(delivered), "attributes": {"SentTimestamp": "1790000000000"}}
-    return {"Records": [record | {"receiptHandle": "1", "eventSource": "aws:sqs", "messageAttributes": {}}]}
-
-
 @contextmanager
 def long_ago() -> Iterator[None]:
     """What is recorded meanwhile is a deadline and a little old."""
@@ -132,31 +119,35 @@ def long_ago() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def saga() -> Iterator[Saga]:
+def saga() -> Iterator[Enforced]:
     with mock_aws():
         boto3.setup_default_session()
         create_tables(boto3.client("dynamodb"))
-        stock = {"productId": {"S": "item-001"}, "available": {"N": "500"}}
+        stock = {"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}}
         boto3.client("dynamodb").put_item(TableName="StockTable", Item=stock)
-        yield Saga(Heard())
+        yield Enforced(Heard())
     boto3.setup_default_session()
 
 
 @pytest.fixture(scope="module")
-def asked(saga: Saga) -> dict[str, set[Call]]:
+def asked(saga: Enforced) -> dict[str, set[Call]]:
     """Every call of every function on every way a saga can go, none of them denied."""
-    body = json.dumps({"productId": "item-001", "quantity": 2, "amount": 1000})
-    order_id = saga.http("POST", "/orders", body)["orderId"]
+    ways = five_ways()
+    told = {name: saga.order(way) for name, way in ways.items()}
+    assert told["completed"][-1] == "ShipmentOK"
+    assert told["payment_failed"][-1] == "OrderFailed"
+    assert told["stock_failed"][-1] == "OrderFailed"
+    assert "ShipmentFail" in told["shipment_failed"]
+    assert {"PaymentFail", "StockFailed"} <= set(told["payment_and_stock_failed"])
+
+    order_id = saga.post(ways["completed"])
     assert saga.deliver()[-1] == "ShipmentOK"
-    assert saga.http("GET", f"/orders/{order_id}")["status"] == "COMPLETED"
-    assert saga.order(amount=Amount(10_001))[-1] == "OrderFailed"
-    assert saga.order(quantity=501)[-1] == "OrderFailed"
-    assert "ShipmentFail" in saga.order(quantity=101)
-    assert {"PaymentFail", "StockFailed"} <= set(saga.order(quantity=501, amount=Amount(10_001)))
+    assert saga.get(order_id)["status"] == "COMPLETED"
+
     with long_ago():
-        saga.http("POST", "/orders", body)
-    saga._heard()  # OrderCreated is lost, so that the order stays open
-    saga.invoke("OrderWatchdogFunction", {})
+        saga.post(ways["completed"])
+    assert saga.deliver(lost=["OrderCreated"]) == ["OrderCreated"]
+    saga.invoke("order.watchdog", {})
     assert saga.deliver()[-1] == "OrderFailed"
     return saga.calls
 
@@ -165,10 +156,10 @@ def test_the_saga_passes_with_every_role_enforced(asked: dict[str, set[Call]]) -
     assert all(asked.values())
 
 
-def test_a_call_beyond_the_role_is_denied(saga: Saga) -> None:
-    module = saga._modules["PaymentFunction"]
-    with patch.object(module.service.ledger, "table", "StockTable"), pytest.raises(Denied, match=r"StockTable\.Arn"):
-        saga.invoke("PaymentFunction", envelope(a(OrderCreated)))
+def test_a_call_beyond_the_role_is_denied(saga: Enforced) -> None:
+    ledger = saga.modules["payment.app"].service.ledger
+    with patch.object(ledger, "table", "StockTable"), pytest.raises(Denied, match=r"StockTable\.Arn"):
+        saga.invoke("payment.app", envelope(a(OrderCreated)))
 
 
 def less(statements: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -192,7 +183,7 @@ def _same_place(reduced: Any, statement: Any, holder: Any) -> Any:
 
 
 def unneeded(function: Function, asked: dict[str, set[Call]]) -> list[str]:
-    needs = asked[function.name] | set(policies.platform_calls(function))
+    needs = asked[function.module] | set(policies.platform_calls(function))
     granted = policies.statements(function)
     assert all(policies.allowed(granted, call) for call in needs)
     return [what for what, reduced in less(granted) if all(policies.allowed(reduced, call) for call in needs)]

@@ -13,9 +13,16 @@ from saga.ledger import Conflict, Entry, State
 class MemoryBus:
     def __init__(self) -> None:
         self.facts: list[Event] = []
+        self._taken = 0
 
     def tell(self, facts: Sequence[Event]) -> None:
         self.facts.extend(facts)
+
+    def take(self) -> list[Event]:
+        """Returns the facts told since it was called last."""
+        new = self.facts[self._taken :]
+        self._taken += len(new)
+        return new
 
 
 class MemoryLedger[S: State]:

@@ -27,7 +27,7 @@ def conflicts(serial: Serial) -> dict[str, Usage]:
 @contextmanager
 def _both_at_shipping(serial: Serial) -> Iterator[None]:
     """PaymentOK is heard once StockReserved is decided, and before that is recorded."""
-    shipping = serial.services["shipping"]
+    shipping = serial.modules["shipping.app"]
     record, hear = shipping.service.ledger.record, shipping.handler
     kept: list[Any] = []
 
@@ -50,7 +50,7 @@ def _both_at_shipping(serial: Serial) -> Iterator[None]:
 @contextmanager
 def _both_at_the_stock(serial: Serial) -> Iterator[None]:
     """DynamoDB cancels inventory's first transaction, as another one holds the product."""
-    hooks = serial.services["inventory"].ledger.client.meta.events
+    hooks = serial.modules["inventory.app"].ledger.client.meta.events
     answers = [
         (
             SimpleNamespace(status_code=400),

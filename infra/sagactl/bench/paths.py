@@ -9,33 +9,27 @@ from unittest.mock import patch
 from saga.event import Timestamp
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
+from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local import loading
 from sagactl.stack import books, shop
 
-PRODUCT, UNITS = "item-001", 500
-
 
 class Path(NamedTuple):
-    """An order and what befalls its events; payment's limit is 10,000, and shipping's capacity 100."""
+    """An order that goes one of the five ways, and what happens to its events."""
 
-    quantity: int = 2
-    amount: int = 1000
+    way: Way
     times: int = 1  # that each event is delivered
     lost: str | None = None  # an event that nobody hears, until the watchdog looks for the order
 
     @property
     def wanted(self) -> dict[str, Any]:
-        return {"productId": PRODUCT, "quantity": self.quantity, "amount": self.amount}
+        return {"productId": PRODUCT, "quantity": self.way.quantity, "amount": self.way.amount}
 
 
-PATHS = {
-    "completed": Path(),
-    "payment_failed": Path(amount=10_001),
-    "stock_failed": Path(quantity=UNITS + 1),
-    "shipment_failed": Path(quantity=101),
-    "payment_and_stock_failed": Path(amount=10_001, quantity=UNITS + 1),
-    "completed_every_delivery_twice": Path(times=2),
-    "expired": Path(lost="StockReserved"),
+WAYS = five_ways(UNITS)
+PATHS = {name: Path(way) for name, way in WAYS.items()} | {
+    "completed_every_delivery_twice": Path(WAYS["completed"], times=2),
+    "expired": Path(WAYS["completed"], lost="StockReserved"),
 }
 
 
@@ -50,15 +44,16 @@ class Walked(NamedTuple):
 def walk(serial: Serial, path: Path, key: str) -> Walked:
     walked = Walked(Usage(), Usage(), Usage())
     shop.set_available(serial.stack, PRODUCT, UNITS)
+    serial.journal = walked.journal
     with serial.meter.into(walked.saga):
         if path.lost:
             with _placed_past_its_deadline():
                 order_id = serial.place(path.wanted, key)
-            serial.deliver(path.times, {path.lost}, walked.journal)
+            serial.deliver(path.times, lost={path.lost})
             _find_late(serial, walked)
         else:
             order_id = serial.place(path.wanted, key)
-        serial.deliver(path.times, (), walked.journal)
+        serial.deliver(path.times)
     status = books.state_of(serial.stack, "order", order_id).status
     if status not in shop.CLOSED:
         raise AssertionError(f"{key} ends {status}")

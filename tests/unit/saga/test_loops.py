@@ -10,6 +10,7 @@ from saga.event import HOPS_MAX, Event, Metadata
 from saga.ledger import State
 from saga.serialization import Refused
 from saga.service import Service
+from sagactl.local.in_process import until_quiet
 
 
 def ship(event: OrderExpired, state: State | None) -> tuple[State, type[ShipmentOK]]:  # noqa: ARG001
@@ -28,7 +29,7 @@ def bus() -> MemoryBus:
 def deliver(bus: MemoryBus) -> None:
     """Hands each fact to the one who hears it, until one is refused."""
     hearers = [Service[State]([reaction], MemoryLedger(), bus) for reaction in (ship, expire)]
-    for fact in bus.facts:  # which grow meanwhile
+    for fact in until_quiet(bus.take):
         assert len(bus.facts) < 100, "the loop goes on"
         for hearer in hearers:
             if fact.name in hearer.reactions:

@@ -1,0 +1,37 @@
+"""The five ways that an order can go. An order goes one of them by its amount and its quantity."""
+
+from typing import NamedTuple
+
+from sagactl.design.template import TEMPLATE
+
+PRODUCT = "item-001"
+UNITS = 500
+"""Units of the product that are in stock, where nothing else is said."""
+PAYMENT_LIMIT = int(TEMPLATE["Parameters"]["PaymentLimit"]["Default"])
+SHIPPING_CAPACITY = int(TEMPLATE["Parameters"]["ShippingCapacity"]["Default"])
+
+FEW = 2
+CHEAP = 1000
+TOO_DEAR = PAYMENT_LIMIT + 1
+TOO_LARGE = SHIPPING_CAPACITY + 1
+
+
+class Way(NamedTuple):
+    """An order that goes this way, and its status in the end."""
+
+    title: str
+    quantity: int
+    amount: int
+    ends: str = "FAILED"
+
+
+def five_ways(units: int = UNITS) -> dict[str, Way]:
+    """Returns the ways by name, for as many units in stock, which must be more than shipping's capacity."""
+    too_many = units + 1
+    return {
+        "completed": Way("All goes well", FEW, CHEAP, ends="COMPLETED"),
+        "payment_failed": Way("Payment is declined", FEW, TOO_DEAR),
+        "stock_failed": Way("Out of stock", too_many, CHEAP),
+        "shipment_failed": Way("Shipment is refused", TOO_LARGE, CHEAP),
+        "payment_and_stock_failed": Way("Payment and stock both fail", too_many, TOO_DEAR),
+    }
