@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-from support.deployment import environment, tables
+from support.deployment import CONTEXT, environment, load, tables
 
 type Function = Callable[[str], Any]
 
@@ -38,6 +38,26 @@ class Heard:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
                 envelopes.append(json.loads(message["Body"]))
         return envelopes
+
+
+class Aws:
+    """The deployment's tables and its bus, empty at first; and the functions, as Lambda runs them."""
+
+    def __init__(self) -> None:
+        self.told = Heard()
+        self._dynamodb = boto3.resource("dynamodb")
+        create_tables(boto3.client("dynamodb"))
+
+    def invoke(self, module: str, event: Any) -> Any:
+        """Starts a function, such as `payment.app`, has it handle the event, and returns its answer."""
+        return load(module).handler(event, CONTEXT)
+
+    def put_item(self, table: str, **item: Any) -> None:
+        self._dynamodb.Table(table).put_item(Item=item)
+
+    def item(self, table: str, **key: str) -> dict[str, Any]:
+        """Returns the item with this key."""
+        return self._dynamodb.Table(table).get_item(Key=key)["Item"]
 
 
 @contextmanager

@@ -1,10 +1,13 @@
-"""Unit tests touch nothing outside this process."""
+"""Unit tests touch nothing outside this process. A function on AWS is tried on moto: see payment/test_app.py."""
 
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.emulation import Aws
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -16,3 +19,13 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", connect)
         patch.setattr(socket.socket, "connect_ex", connect)
         yield
+
+
+@pytest.fixture
+def aws() -> Iterator["Aws"]:
+    """AWS as moto emulates it, with the tables and the bus of template.yaml; new for each test."""
+    from moto import mock_aws
+    from support.emulation import Aws
+
+    with mock_aws():
+        yield Aws()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.deployment import load
+from support.emulation import Aws
 from support.given import AT, ORDER_ID
 
 from contracts.events import OrderExpired
@@ -61,3 +62,30 @@ def test_ages_double_up_to_the_oldest_asked_for(seconds: int) -> None:
 def test_an_expiry_is_the_same_fact_whenever_it_is_told() -> None:
     due = Timestamp.of(datetime.fromisoformat(AT) + watchdog.deadline)
     assert expire(ORDER_ID, watchdog.due(AT)) == OrderExpired(ORDER_ID, timestamp=due, metadata=Metadata())
+
+
+# On AWS, emulated by moto
+
+
+def opened(aws: Aws, ago: timedelta) -> None:
+    """Gives the order table an open order, so old."""
+    opened_at = Timestamp.of(datetime.now(UTC) - ago)
+    aws.put_item("OrderTable", orderId=str(ORDER_ID), openShard=0, openedAt=opened_at)
+
+
+def test_an_order_past_its_deadline_expires(aws: Aws) -> None:
+    opened(aws, watchdog.deadline + timedelta(seconds=1))
+
+    aws.invoke("order.watchdog", {})
+
+    [event] = aws.told()
+    assert (event["source"], event["detail-type"]) == ("saga.order", "OrderExpired")
+    assert event["detail"]["orderId"] == str(ORDER_ID)
+
+
+def test_an_order_before_its_deadline_is_left_alone(aws: Aws) -> None:
+    opened(aws, watchdog.deadline - timedelta(minutes=1))
+
+    aws.invoke("order.watchdog", {})
+
+    assert aws.told() == []
