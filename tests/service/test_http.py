@@ -405,7 +405,19 @@ def test_an_order_that_was_only_heard_of_has_no_details(api: Api) -> None:
     assert (shown["status"], [shown[name] for name in ORDER]) == ("COMPLETED", [None, None, None])
 
 
-@pytest.mark.parametrize("order_id", [str(uuid4()), "42", "%00", "\ud800", "a" * 5_000, "..", f"{uuid4()}0"])
+UNKNOWN = str(UUID(int=42))
+NOT_FOUND = {
+    "a UUID of no order": UNKNOWN,
+    "a number": "42",
+    "an escaped zero": "%00",
+    "no Unicode": "\ud800",
+    "a long text": "a" * 5_000,
+    "another path": "..",
+    "a UUID with a digit too many": f"{UNKNOWN}0",
+}
+
+
+@pytest.mark.parametrize("order_id", NOT_FOUND.values(), ids=NOT_FOUND)
 def test_an_order_that_is_unknown_or_no_uuid_is_not_found(api: Api, order_id: str) -> None:
     answer = api.get(order_id)
     assert answer.status == HTTPStatus.NOT_FOUND
