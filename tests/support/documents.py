@@ -30,7 +30,8 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    text, name = page.read_text(), page.relative_to(PROJECT)
+    text = page.read_text()
+    name = page.relative_to(PROJECT)
     return [
         Block(match[1], match[2], match[3], f"{name}:{text.count('\n', 0, match.start()) + 1}")
         for match in _FENCE.finditer(text)

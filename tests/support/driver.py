@@ -117,7 +117,7 @@ class Saga:
 
     def _table(self, name: str) -> list[Any]:
         pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-        items = (item for page in pages for item in page["Items"])
+        items = itertools.chain.from_iterable(page["Items"] for page in pages)
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
     def _item(self, service: str, order_id: str) -> Any:

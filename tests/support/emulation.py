@@ -1,4 +1,4 @@
-"""AWS as far as the tests need it: moto's, with the tables of the deployment and a queue that hears every event."""
+"""AWS as moto emulates it, with the tables and the bus of template.yaml, and a queue that hears every event."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,11 +18,12 @@ def create_tables(dynamodb: Any) -> None:
 
 
 class Heard:
-    """The deployment's bus, and a queue with what was told on it."""
+    """The deployment's bus, with a queue behind it that takes every event."""
 
     def __init__(self) -> None:
         self.bus_name = environment("order.app.handler")["BUS_NAME"]
-        events, self._sqs = boto3.client("events"), boto3.client("sqs")
+        events = boto3.client("events")
+        self._sqs = boto3.client("sqs")
         self._queue_url = self._sqs.create_queue(QueueName="heard")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:123456789012:{self._queue_url.rsplit('/', 1)[-1]}"
         events.create_event_bus(Name=self.bus_name)
@@ -31,7 +32,7 @@ class Heard:
         events.put_targets(Rule="everything", EventBusName=self.bus_name, Targets=[{"Id": "heard", "Arn": arn}])
 
     def __call__(self) -> list[dict[str, Any]]:
-        """What was told since it was asked last, as EventBridge delivers it."""
+        """Returns the events told since this was called last, as EventBridge delivers them."""
         envelopes = []
         while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -62,13 +63,14 @@ class Aws:
 
 @contextmanager
 def refusing(client: Any, times: int) -> Iterator[None]:
-    """PutEvents refuses its first entry, so many times in a row."""
-    left = [times]
+    """PutEvents refuses its first entry this many times in a row."""
+    left = times
 
     def refuse(params: Any, **_: Any) -> Any:
-        if not left[0]:
+        nonlocal left
+        if left == 0:
             return None
-        left[0] -= 1
+        left -= 1
         results = [{"EventId": "1"} for _ in json.loads(params["body"])["Entries"]]
         results[0] = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
         return SimpleNamespace(status_code=200), {"FailedEntryCount": 1, "Entries": results}
@@ -76,11 +78,11 @@ def refusing(client: Any, times: int) -> Iterator[None]:
     client.meta.events.register("before-call.events.PutEvents", refuse)
     yield
     client.meta.events.unregister("before-call.events.PutEvents", refuse)
-    assert left == [0], "PutEvents was asked less often"
+    assert left == 0, "PutEvents was called less often"
 
 
 def interleave(patch: Any, ledger: Any, other: Callable[[], None]) -> None:
-    """Has another delivery run in full after the next decision, and before it is recorded."""
+    """Runs another delivery between the next decision of this one and its record."""
     record = ledger.record
 
     def record_after_the_other(*entries: Any) -> None:

@@ -1,5 +1,6 @@
-"""What the tests are given: events with fields that do not matter to them, and envelopes around events."""
+"""What tests are given: events whose fields do not matter to them, and events as EventBridge delivers them."""
 
+import itertools
 import json
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -31,8 +32,10 @@ _FIELDS: dict[str, Any] = {
 
 
 def a[E: Event](event: type[E], **given: Any) -> E:
-    """An event; what is not given is as good as any other."""
-    return event(**{f.name: _FIELDS[f.name] for f in fields(event) if f.name in _FIELDS} | given)
+    """An event. Fields that are not given have some valid value."""
+    names = {field.name for field in fields(event)}
+    some = {name: value for name, value in _FIELDS.items() if name in names}
+    return event(**some | given)
 
 
 def detail(event: Event) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def detail(event: Event) -> dict[str, Any]:
 
 
 def envelope(event: Event, event_id: str = "11111111-aaaa-4aaa-8aaa-111111111111", **other: Any) -> Any:
-    """The event as EventBridge delivers it; `other` replaces what the envelope says."""
+    """The event as EventBridge delivers it. `other` replaces parts of the envelope: `detail_type`, `source`, ..."""
     return {
         "version": "0",
         "id": event_id,
@@ -57,26 +60,34 @@ def envelope(event: Event, event_id: str = "11111111-aaaa-4aaa-8aaa-111111111111
 
 
 def problems(raw: object, event: type[Event]) -> list[str]:
-    """What is wrong with it, for which it is refused."""
+    """The problems for which parsing the event's detail is refused."""
     with pytest.raises(Refused) as refused:
         parse(raw, event)
     return refused.value.problems
 
 
 def named(value: object) -> str:
-    """A value of a table's row, as it is called in the test's id."""
-    if isinstance(value, State | Event):
-        return value.status if isinstance(value, State) else value.name
-    return value.__name__ if isinstance(value, type) else "-" if value is None else str(value)
+    """The name of a value in the test's ID."""
+    match value:
+        case State():
+            return value.status
+        case Event():
+            return value.name
+        case type():
+            return value.__name__
+        case None:
+            return "-"
+        case _:
+            return str(value)
 
 
 def every_case(state: type[State], *reactions: Any) -> set[tuple[str | None, str]]:
-    """Each status a service can be in, or none, with each event that its reactions hear."""
+    """Every status that the service gives an order, or none yet, with every event that its reactions hear."""
     statuses = [None, *get_args(get_type_hints(state)["status"])]
-    heard = [event.name for reaction in reactions for event in hears(reaction)]
-    return {(status, event) for status in statuses for event in heard}
+    heard = itertools.chain.from_iterable(map(hears, reactions))
+    return set(itertools.product(statuses, [event.name for event in heard]))
 
 
 def cases(table: list[Any]) -> set[tuple[str | None, str]]:
-    """Those that the rows of a table, which start with given and when, are about."""
+    """The cases that a decision table has; its rows begin with the state given and the event heard."""
     return {(given and given.status, when.name) for given, when, *_ in table}

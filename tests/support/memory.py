@@ -1,4 +1,4 @@
-"""A bus and ledgers in memory, which keep to the same contracts as AWS's: tests/contract holds both to them."""
+"""A bus and ledgers in memory. tests/contract holds them to the same contracts as those on AWS."""
 
 import threading
 from collections.abc import Sequence
@@ -50,7 +50,8 @@ class MemoryStockLedger(MemoryLedger[Reservation]):
         return self.stock.get(product_id)
 
     def record(self, entry: Entry[Reservation], before: Entry[Reservation] | None) -> None:
-        product_id, units = str(entry.state.product_id), given_back(entry, before)
+        product_id = str(entry.state.product_id)
+        units = given_back(entry, before)
         with self.lock:
             if units < 0 and self.stock.get(product_id, 0) < -units:
                 raise Conflict

@@ -1,5 +1,6 @@
 """The documentation leads nowhere that is not there, and names no command that does not exist."""
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -99,8 +100,8 @@ def exists(command: Any, arguments: list[str]) -> bool:
         if name not in command.commands:
             return False
         command = command.commands[name]
-    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
-    return {argument for argument in arguments if argument.startswith("-")} <= options
+    options = set(itertools.chain.from_iterable(parameter.opts for parameter in command.params))
+    return {argument for argument in arguments if argument.startswith("-")} <= options | {"--help"}
 
 
 def is_a_target(name: str) -> bool:

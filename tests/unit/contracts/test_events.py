@@ -1,5 +1,6 @@
-"""Events: what of each field is accepted, what is refused, and what is read as what."""
+"""Events: which values each field accepts and refuses, and how an event survives being told and heard."""
 
+import itertools
 import json
 from decimal import Decimal
 from typing import Any
@@ -17,9 +18,10 @@ from saga.event import HOPS_MAX, Event, Metadata, OrderId, Timestamp
 from saga.serialization import parse, to_json
 
 WIDEST = "\N{PILE OF POO}"  # four bytes
-NAN, INFINITY = float("nan"), float("inf")
+NAN = float("nan")
+INFINITY = float("inf")
 
-# By type, as every field of every event is one of these.
+# By type. Every field of every event has one of these.
 ACCEPTED: dict[Any, list[Any]] = {
     OrderId: [str(ORDER_ID), str(ORDER_ID).upper()],
     Amount: [0.01, 1, 1.0, 0.1, 19.99, 1234567890.12, 9999999999.99],
@@ -32,19 +34,44 @@ ACCEPTED: dict[Any, list[Any]] = {
     Timestamp: [AT, "2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00Z"],
     Metadata | None: [None, {}, {"hops": 0}, {"causationId": None}, {"causationId": WIDEST * 128, "hops": HOPS_MAX}],
 }
-NO_OBJECT: list[Any] = ["", "a", True, 1, 0.5, [], [{}]]
-NO_TEXT: list[Any] = [True, 0, 1, 1.5, [], ["a"], {}, {"a": 1}]
-NO_NUMBER: list[Any] = [None, True, False, "", "1", "1.00", [], [1], {}, NAN, INFINITY, -INFINITY, json.loads("1e400")]
-NO_AMOUNT = [*NO_NUMBER, -0.01, -1, 9999999999.995, 10_000_000_000, 10**400, 1e300, 0.001, 1.001, 1e-400 + 1e-300]
-NO_QUANTITY = [*NO_NUMBER, -1, 0.5, 1.5, 10_001, 10**400, 1e300]
+NOT_AN_OBJECT: list[Any] = ["", "a", True, 1, 0.5, [], [{}]]
+NOT_TEXT: list[Any] = [True, 0, 1, 1.5, [], ["a"], {}, {"a": 1}]
+NOT_A_NUMBER: list[Any] = [
+    None,
+    True,
+    False,
+    "",
+    "1",
+    "1.00",
+    [],
+    [1],
+    {},
+    NAN,
+    INFINITY,
+    -INFINITY,
+    json.loads("1e400"),
+]
+NOT_AN_AMOUNT = [
+    *NOT_A_NUMBER,
+    -0.01,
+    -1,
+    9999999999.995,
+    10_000_000_000,
+    10**400,
+    1e300,
+    0.001,
+    1.001,
+    1e-400 + 1e-300,
+]
+NOT_A_QUANTITY = [*NOT_A_NUMBER, -1, 0.5, 1.5, 10_001, 10**400, 1e300]
 LONE_SURROGATE = json.loads(r'"\ud800"')  # JSON can say it, UTF-8 cannot
 WILD = ["\x00", "a\n", "\x1b[31m", "\x7f", "\x9b", LONE_SURROGATE]
-NO_PRODUCT = [*NO_TEXT, "", "a" * 65, "a b", "a\n", "\n", "a/b", "ä", "\x00", LONE_SURROGATE]
-NO_HOPS: list[Any] = [None, -1, 0.5, HOPS_MAX + 1, "1", True, NAN, INFINITY, [], 10**400]
+NOT_A_PRODUCT = [*NOT_TEXT, "", "a" * 65, "a b", "a\n", "\n", "a/b", "ä", "\x00", LONE_SURROGATE]
+NOT_HOPS: list[Any] = [None, -1, 0.5, HOPS_MAX + 1, "1", True, NAN, INFINITY, [], 10**400]
 REFUSED: dict[Any, list[Any]] = {
     OrderId: [
         None,
-        *NO_TEXT,
+        *NOT_TEXT,
         "",
         "a",
         str(ORDER_ID)[:-1],
@@ -53,16 +80,16 @@ REFUSED: dict[Any, list[Any]] = {
         f"{{{ORDER_ID}}}",
         LONE_SURROGATE,
     ],
-    Amount: [*NO_AMOUNT, 0, 0.0, -0.0],
-    AmountOrZero: NO_AMOUNT,
-    Quantity: [*NO_QUANTITY, 0],
-    QuantityOrZero: NO_QUANTITY,
-    ProductId: [None, *NO_PRODUCT],
-    ProductId | None: NO_PRODUCT,
-    Reason: [None, *NO_TEXT, "a" * 101, *WILD],
+    Amount: [*NOT_AN_AMOUNT, 0, 0.0, -0.0],
+    AmountOrZero: NOT_AN_AMOUNT,
+    Quantity: [*NOT_A_QUANTITY, 0],
+    QuantityOrZero: NOT_A_QUANTITY,
+    ProductId: [None, *NOT_A_PRODUCT],
+    ProductId | None: NOT_A_PRODUCT,
+    Reason: [None, *NOT_TEXT, "a" * 101, *WILD],
     Timestamp: [
         None,
-        *NO_TEXT,
+        *NOT_TEXT,
         "",
         "now",
         "2026-01-31",
@@ -72,13 +99,18 @@ REFUSED: dict[Any, list[Any]] = {
         LONE_SURROGATE,
     ],
     Metadata | None: [
-        *NO_OBJECT,
-        *[{"hops": hops} for hops in NO_HOPS],
-        *[{"causationId": cause} for cause in ("a" * 129, *WILD, *NO_TEXT)],
+        *NOT_AN_OBJECT,
+        *[{"hops": hops} for hops in NOT_HOPS],
+        *[{"causationId": cause} for cause in ("a" * 129, *WILD, *NOT_TEXT)],
     ],
 }
 
-EVERY_FIELD = [pytest.param(e, f, id=f"{e.name}.{f.encode_name}") for e in EVENTS.values() for f in fields(e)]
+
+def fields_of(event: type[Event]) -> list[Any]:
+    return [pytest.param(event, field, id=f"{event.name}.{field.encode_name}") for field in fields(event)]
+
+
+EVERY_FIELD = list(itertools.chain.from_iterable(map(fields_of, EVENTS.values())))
 EVERY_EVENT = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 
 
@@ -97,7 +129,7 @@ def test_a_field_beyond_its_limits_is_refused_by_name(event: type[Event], field:
 
 
 @pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
-def test_only_metadata_may_be_missing(event: type[Event], field: FieldInfo) -> None:
+def test_only_metadata_is_optional(event: type[Event], field: FieldInfo) -> None:
     raw = detail(replace(a(event), metadata=Metadata()))
     del raw[field.encode_name]
     if field.type == Metadata | None:
@@ -129,7 +161,7 @@ def events(event: type[Event]) -> st.SearchStrategy[Event]:
 
 @settings(deadline=None)
 @given(st.one_of(*map(events, EVENTS.values())))
-def test_what_is_told_is_heard_unchanged(event: Event) -> None:
+def test_an_event_is_heard_as_it_was_told(event: Event) -> None:
     raw = json.loads(to_json(event))
     assert raw["eventType"] == event.name
     assert parse(raw, type(event)) == event
@@ -143,5 +175,5 @@ def test_the_largest_event_is_under_2_kb(event: type[Event]) -> None:
     assert size * ENTRIES_MAX < 256_000
 
 
-def test_what_was_never_charged_gives_nothing_back() -> None:
+def test_a_cancelled_payment_may_give_back_nothing() -> None:
     assert detail(a(PaymentCancel, refunded=AmountOrZero(0)))["amount"] == 0

@@ -1,4 +1,4 @@
-"""Amounts are exact, from the JSON number that Lambda has parsed to the JSON number that is told."""
+"""An amount stays exact from the JSON number that comes in to the JSON number that goes out."""
 
 import json
 from decimal import Decimal
@@ -36,7 +36,7 @@ def test_an_amount_that_binary_arithmetic_has_made_inexact_is_refused() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 10**12 - 1))
-def test_every_amount_survives_the_wire(cents: int) -> None:
+def test_every_amount_is_the_same_after_json(cents: int) -> None:
     exact = Decimal(cents) / 100
     assert Amount.parse(float(exact)) == exact
     assert Amount.parse(json.loads(to_json(Amount(exact)))) == exact

@@ -1,4 +1,4 @@
-"""Inventory: reserves an order's units once, and gives them back once the order has failed elsewhere."""
+"""Inventory reserves an order's units once, and gives them back if the order fails elsewhere."""
 
 import pytest
 from support.given import a, cases, every_case, named
@@ -64,7 +64,7 @@ def test_what_a_reservation_gives_back(given: Reservation, released: tuple[str |
     assert given.held == held
 
 
-def test_stock_is_looked_up_only_to_reserve() -> None:
+def test_the_stock_is_read_only_to_reserve() -> None:
     def available(product_id: str) -> int:
         raise AssertionError(product_id)
 

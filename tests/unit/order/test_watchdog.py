@@ -1,4 +1,4 @@
-"""The watchdog's windows: no open order that has come to an age of 1, 2, 4, ... deadlines is overlooked."""
+"""The watchdog finds every open order when its age comes to 1, 2, 4, ... deadlines."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,8 @@ OPENED = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.j
 DEADLINES = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))
 DOUBLINGS = st.integers(0, 20)
 MILLISECOND = timedelta(milliseconds=1)
-PERIOD, LATE = timedelta(minutes=1), timedelta(seconds=9)
+PERIOD = timedelta(minutes=1)
+LATE = timedelta(seconds=9)
 
 
 def asked(opened_at: datetime, now: datetime, deadline: timedelta, doubling: int) -> bool:
@@ -32,10 +33,10 @@ def asked(opened_at: datetime, now: datetime, deadline: timedelta, doubling: int
 
 @settings(deadline=None)
 @given(OPENED, DEADLINES, DOUBLINGS, st.floats(0, 1, exclude_max=True))
-def test_of_two_runs_in_a_row_either_finds_an_order(
+def test_each_of_two_runs_in_a_row_finds_an_order(
     opened_at: datetime, deadline: timedelta, doubling: int, phase: float
 ) -> None:
-    """The first run after an order has come to an age may be missed: the next one finds it, even if it is late."""
+    """The first run after an order has reached an age may be missed: the next one finds it, even if that is late."""
     first = opened_at + deadline * 2**doubling + MILLISECOND + phase * (PERIOD - MILLISECOND)
     assert asked(opened_at, first, deadline, doubling)
     assert asked(opened_at, first + PERIOD + LATE, deadline, doubling)
@@ -43,23 +44,22 @@ def test_of_two_runs_in_a_row_either_finds_an_order(
 
 @settings(deadline=None)
 @given(OPENED, DEADLINES, DOUBLINGS)
-def test_an_order_is_asked_for_neither_early_nor_for_long(
-    opened_at: datetime, deadline: timedelta, doubling: int
-) -> None:
+def test_an_order_is_found_neither_early_nor_for_long(opened_at: datetime, deadline: timedelta, doubling: int) -> None:
     due = opened_at + deadline * 2**doubling
     assert not asked(opened_at, due - MILLISECOND, deadline, doubling)
     assert not asked(opened_at, due + 3 * PERIOD, deadline, doubling)
 
 
 @pytest.mark.parametrize("seconds", [1, 300, 86_400, 14 * 86_400])
-def test_ages_double_up_to_the_oldest_asked_for(seconds: int) -> None:
-    now, deadline = datetime(2026, 1, 31, tzinfo=UTC), timedelta(seconds=seconds)
+def test_ages_double_up_to_the_oldest(seconds: int) -> None:
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    deadline = timedelta(seconds=seconds)
     ages = [now - datetime.fromisoformat(until) for _, until in watchdog.windows(now, deadline)]
     assert ages == [deadline * 2**doubling for doubling in range(len(ages))]
     assert ages[-1] <= watchdog.OLDEST_ASKED < 2 * ages[-1]
 
 
-def test_an_expiry_is_the_same_fact_whenever_it_is_told() -> None:
+def test_an_expiry_is_the_same_fact_no_matter_when_it_is_told() -> None:
     due = Timestamp.of(datetime.fromisoformat(AT) + watchdog.deadline)
     assert expire(ORDER_ID, watchdog.due(AT)) == OrderExpired(ORDER_ID, timestamp=due, metadata=Metadata())
 
@@ -68,7 +68,7 @@ def test_an_expiry_is_the_same_fact_whenever_it_is_told() -> None:
 
 
 def opened(aws: Aws, ago: timedelta) -> None:
-    """Gives the order table an open order, so old."""
+    """Writes an order that was opened this long ago."""
     opened_at = Timestamp.of(datetime.now(UTC) - ago)
     aws.put_item("OrderTable", orderId=str(ORDER_ID), openShard=0, openedAt=opened_at)
 

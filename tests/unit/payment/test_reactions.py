@@ -1,4 +1,4 @@
-"""Payment: charges an order once, and gives it back once the order has failed elsewhere."""
+"""Payment charges an order once, and gives the money back if the order fails elsewhere."""
 
 import pytest
 from support.given import a, cases, every_case, named
@@ -10,7 +10,8 @@ from saga.event import Event
 
 LIMIT = Amount(100)
 
-AT_LIMIT, OVER_LIMIT = Amount(100), Amount("100.01")
+AT_LIMIT = Amount(100)
+OVER_LIMIT = Amount("100.01")
 CHARGED = Payment(status="CHARGED", amount=AT_LIMIT)
 DECLINED = Payment(status="DECLINED", amount=OVER_LIMIT, reason="amount 100.01 is over the limit of 100")
 GIVEN_BACK = Payment(status="CANCELLED", amount=AT_LIMIT)

@@ -1,4 +1,4 @@
-"""A timestamp is read as UTC with milliseconds, or refused."""
+"""A timestamp is normalised to UTC with milliseconds, or refused."""
 
 import pytest
 

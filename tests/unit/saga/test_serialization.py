@@ -1,4 +1,4 @@
-"""What is parsed is an object of its type; each problem is named, and what is not known passes."""
+"""Parsing names every problem at once, and lets unknown fields pass."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ def test_every_problem_is_named_at_once(event: type[Event]) -> None:
 
 
 @EVERY_EVENT
-def test_the_event_type_is_the_detail_type(event: type[Event]) -> None:
+def test_the_event_type_must_be_the_detail_type(event: type[Event]) -> None:
     (other, *_) = EVENTS.keys() - {event.name}
     said = detail(a(event))
     unsaid = {name: value for name, value in said.items() if name != "eventType"}
@@ -33,7 +33,7 @@ def test_the_event_type_is_the_detail_type(event: type[Event]) -> None:
 
 @EVERY_EVENT
 @pytest.mark.parametrize("raw", [None, "", "{}", 1, [], [{}]])
-def test_a_detail_is_an_object(event: type[Event], raw: object) -> None:
+def test_a_detail_must_be_an_object(event: type[Event], raw: object) -> None:
     assert problems(raw, event) == [f"expected an object, got {type(raw).__name__}"]
 
 

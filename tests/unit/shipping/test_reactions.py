@@ -1,4 +1,4 @@
-"""Shipping: joins payment and stock, and decides once, for good, whether the order ships."""
+"""Shipping waits for payment and stock, and then decides for good if the order ships."""
 
 import pytest
 from support.given import a, cases, every_case, named
@@ -10,7 +10,8 @@ from shipping.reactions import Shipment, expire, ship
 CAPACITY = 10
 
 PAID = Shipment(status="WAITING", paid=True)
-FITS, TOO_MANY = Shipment(status="WAITING", quantity=10), Shipment(status="WAITING", quantity=11)
+FITS = Shipment(status="WAITING", quantity=10)
+TOO_MANY = Shipment(status="WAITING", quantity=11)
 SHIPPED = Shipment(status="SHIPPED", paid=True, quantity=10)
 REFUSED = Shipment(status="FAILED", paid=True, quantity=11, reason="quantity 11 is over the capacity of 10")
 
