@@ -12,6 +12,7 @@ from sagactl.commands import (
     graph,
     load,
     logs,
+    new,
     order,
     orders,
     replay,
@@ -45,6 +46,7 @@ app.command()(watch.watch)
 app.command()(dlq.dlq)
 app.command()(replay.replay)
 app.command()(graph.graph)
+app.command()(new.new)
 app.command()(env.env)
 bench = typer.Typer(no_args_is_help=True, help="Measure what a saga costs, and how fast it is.")
 bench.command()(cost.cost)

@@ -78,12 +78,12 @@ def unwired() -> Iterator[str]:
 
 def unheard() -> Iterator[str]:
     heard = _heard()
-    for name, event in EVENTS.items():
-        if event not in heard and name not in FOR_LISTENERS:
-            yield (
-                f"{name} is heard by no service. If it is for listeners outside, say so in "
-                f"infra/sagactl/design/choreography.py:\n{_listeners([*FOR_LISTENERS, name])}"
-            )
+    lost = [name for name, event in EVENTS.items() if event not in heard and name not in FOR_LISTENERS]
+    for name in lost:
+        yield (
+            f"{name} is heard by no service. If it is for listeners outside, say so in "
+            f"infra/sagactl/design/choreography.py:\n{_listeners([*FOR_LISTENERS, *lost])}"
+        )
     for name in FOR_LISTENERS:
         if name not in EVENTS or EVENTS[name] in heard:
             kept = [other for other in FOR_LISTENERS if other != name]

@@ -1,0 +1,73 @@
+"""`saga new`: the files of a new service."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from sagactl.design import scaffold
+from sagactl.design.scaffold import Plan
+from sagactl.errors import SagaError
+from sagactl.paths import PROJECT
+from sagactl.terminal import err, out
+
+
+def new(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Its name: small letters and digits.")],
+    hears: Annotated[str, typer.Option(metavar="EVENT,EVENT", help="The events that it hears.")],
+    tells: Annotated[
+        str, typer.Option(metavar="EVENT,EVENT", help="The events that it tells; new ones are added to the contracts.")
+    ] = "",
+) -> None:
+    """Write a new service: its code, its section of template.yaml, and a test that fails until you have decided.
+
+    What it decides is left to you: make derive and make check tell you the rest.
+    """
+    plan = Plan(service, _names(hears), _names(tells))
+    problems = scaffold.problems(plan)
+    if problems:
+        for problem in problems:
+            err.print(f"- {problem}", markup=False)
+        raise SagaError("Nothing was written", "Correct the command and try again")
+    if not find_spec("ruff"):
+        raise SagaError("Nothing was written: ruff, which formats code, is not installed", "Run: make setup")
+    files = scaffold.files(plan)
+    _write(files)
+    out.print(_next_steps(plan, list(files)))
+
+
+def _names(listed: str) -> list[str]:
+    """Those between commas, each once."""
+    return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
+
+
+def _write(files: dict[str, str]) -> None:
+    for name, content in files.items():
+        path = PROJECT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    code = [name for name in files if name.endswith(".py")]
+    _python("ruff", "check", "--quiet", "--fix", "--select=I", *code)
+    _python("ruff", "format", "--quiet", *code)
+    _python("sagactl.design.derived")  # anew, because the code is new
+
+
+def _python(*module: str) -> None:
+    ran = subprocess.run([sys.executable, "-m", *module], cwd=PROJECT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SagaError(f"{' '.join(module)} failed:\n{ran.stdout}{ran.stderr}", "The service's files are written")
+
+
+def _next_steps(plan: Plan, written: list[str]) -> str:
+    return "\n".join(
+        [
+            *(f"wrote {name}" for name in written),
+            "",
+            f"1. Decide in functions/{plan.service}/reactions.py.",
+            f"2. Fill in tests/unit/{plan.service}/test_reactions.py: .venv/bin/pytest tests/unit/{plan.service}",
+            "3. Whenever a signature has changed: make derive",
+            "4. See what is missing: make check",
+        ]
+    )
