@@ -1,1 +1,1 @@
-"""What must hold between code, template and contracts. `python -m sagactl.checks` says what does not."""
+"""What must hold between code, template and contracts. `python -m sagactl.checks` prints what does not."""

@@ -1,4 +1,4 @@
-"""Says what is wrong, and what to do. What is derived is looked at once what it derives from is right."""
+"""Prints what is wrong and what to do. What is derived is checked last, once the code that it follows from is right."""
 
 import sys
 

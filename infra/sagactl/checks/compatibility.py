@@ -31,17 +31,17 @@ def problems() -> Iterator[str]:
 
 
 def contracts() -> dict[str, Any]:
-    """The source of each event, and the schema of its detail."""
+    """Returns the source of each event and the schema of its detail, by its name."""
     return {name: {"source": event.source, "detail": schema(event)} for name, event in EVENTS.items()}
 
 
 def accept() -> None:
-    """What comes later is compared with the events as they are now."""
+    """Writes the events as they are now. From then on, changes are compared with these."""
     RELEASED.write_text(json.dumps(contracts(), indent=2) + "\n")
 
 
 def changes(before: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]:
-    """Whom a change of a contract breaks, and how."""
+    """Yields what a change of a contract breaks."""
     if now is None:
         yield "it is gone: its readers hear nothing any more"
         return
@@ -51,7 +51,7 @@ def changes(before: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]
 
 
 def _fields(path: str, before: Any, now: Any, root_before: Any, root_now: Any) -> Iterator[str]:
-    """Compares two objects' properties; the roots hold the $defs."""
+    """Compares the properties of two objects. The roots hold the $defs."""
     old = before.get("properties", {})
     new = now.get("properties", {})
     for name in old | new:
@@ -73,7 +73,7 @@ def _fields(path: str, before: Any, now: Any, root_before: Any, root_now: Any) -
 
 
 def _flat(of: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """One schema for a reference or for alternatives; its type is the set of all that there are."""
+    """Returns one schema for a reference or for alternatives. Its type is the set of all types that it may be."""
     if "$ref" in of:
         return _flat(root["$defs"][of["$ref"].rpartition("/")[2]], root)
     if "anyOf" not in of:

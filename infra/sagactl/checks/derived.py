@@ -1,4 +1,4 @@
-"""What is derived from the code says what the code says, to the letter."""
+"""What is derived from the code is what `make derive` would write, to the letter."""
 
 from collections.abc import Iterator
 

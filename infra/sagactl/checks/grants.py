@@ -1,6 +1,6 @@
-"""Every role and resource policy grants what is used, to whom uses it, and nothing else.
+"""Every role and every resource's policy grants what is used to those that use it, and nothing else.
 
-That each single grant is needed, and all together suffice, tests/service/test_grants.py shows on the running code.
+tests/service/test_grants.py shows on the running code that each single grant is needed, and that all together suffice.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _put(source: str, name: str) -> Call:
 
 
 def tables(function: Function) -> Iterator[str]:
-    """A function is granted no table, and no index, but those its environment names."""
+    """A function is granted no table and no index but those that its environment names."""
     named = {text(value).replace("}", ".Arn}") for value in function.variables.values()}
     for call in _calls(function):
         if call.action.startswith("dynamodb:") and call.resource.partition("/")[0] not in named:
@@ -63,7 +63,7 @@ def tables(function: Function) -> Iterator[str]:
 
 
 def platform(function: Function) -> Iterator[str]:
-    """Of what Lambda itself asks for in the function's name, its role grants what it needs, and nothing else."""
+    """Of what Lambda itself does in the function's name, the role grants what is needed, and nothing else."""
     needed = set(policies.platform_calls(function))
     found = {call for call in _calls(function) if call.action.startswith(("logs:", "sqs:"))}
     for call in sorted(needed - found):
@@ -73,7 +73,7 @@ def platform(function: Function) -> Iterator[str]:
 
 
 def _calls(function: Function) -> list[Call]:
-    """Each action on each resource that the role's statements name, whatever their conditions."""
+    """Returns each action on each resource that the role's statements name, whatever their conditions."""
     found = []
     for statement in policies.statements(function):
         pairs = product(listed(statement["Action"]), listed(statement["Resource"]))
@@ -86,7 +86,7 @@ def _statement(call: Call) -> str:
 
 
 def conditions() -> Iterator[str]:
-    """The rest reads a role's conditions as StringEquals."""
+    """A role has no conditions but StringEquals: the other checks read them so."""
     for function in template.functions():
         if function.role not in resources("AWS::IAM::Role"):
             continue
@@ -110,7 +110,7 @@ def _named_in(statement: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of every role and every resource's policy, with the resource's logical id."""
+    """Yields every statement of roles and of resources' policies, with the logical ID of its resource."""
     for name, role in resources("AWS::IAM::Role").items():
         documents = [role["AssumeRolePolicyDocument"], *(each["PolicyDocument"] for each in role.get("Policies", []))]
         for document in documents:
@@ -122,7 +122,7 @@ def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def managed() -> Iterator[str]:
-    """Nobody here says what a managed policy grants, nor when that changes."""
+    """No role has a managed policy: AWS decides what that grants, and may change it."""
     for name, role in resources("AWS::IAM::Role").items():
         for policy in map(text, role.get("ManagedPolicyArns", [])):
             if policy not in MANAGED:
@@ -166,7 +166,7 @@ def _senders(name: str, statement: dict[str, Any], queue: str, wanted: set[str])
 
 
 def public_access() -> Iterator[str]:
-    """Whoever calls the API signs with IAM credentials; there is no other way in."""
+    """Every call of the API is signed with IAM credentials. There is no other way in."""
     for name, api in resources("AWS::Serverless::Api").items():
         if api.get("Auth", {}).get("DefaultAuthorizer") != "AWS_IAM":
             yield f"{name} lets everybody call it:\n    Auth:\n      DefaultAuthorizer: AWS_IAM\n      InvokeRole: NONE"

@@ -1,6 +1,6 @@
-"""The graph that the signatures make: no event leads back to itself, none is lost, every failure undoes what was done.
+"""The graph of the signatures: no event leads back to itself, none is lost, and every failure undoes what was done.
 
-Signatures say what may be told, not when. That every order closes, whatever is told when, `make explore` shows.
+Signatures say what may be told, not when. `make explore` shows that every order closes, whatever is told when.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from sagactl.design.choreography import FOR_LISTENERS, Step
 
 
 def problems() -> Iterator[str]:
-    """All but cycles, which the rest would never come out of."""
+    """Yields all but the cycles, in which the other checks would run for ever."""
     yield from tellers()
     yield from unwired()
     yield from unheard()
@@ -23,7 +23,7 @@ def problems() -> Iterator[str]:
 
 
 def cycles() -> Iterator[str]:
-    """Every cycle, edge by edge: each one found is cut at one edge, until none is left."""
+    """Yields every cycle, edge by edge. Each one found is cut at one edge, until none is left."""
     after = {event: list(told) for event, told in choreography.leads_to().items()}
     while cycle := _cycle(after):
         edges = list(itertools.pairwise(cycle))
@@ -122,13 +122,16 @@ def _left_done(undo: type[Event], failure: type[Event]) -> Iterator[str]:
 
 
 def _acts_of(undo: type[Event]) -> list[type[Event]]:
-    """What a service tells as done, where it tells this as undone."""
+    """Returns what the service that tells `undo` tells when it does something."""
     told = choreography.tells_of(choreography.service_of(undo))
     return [act for act in told if not choreography.is_failure(act) and act not in choreography.compensations()]
 
 
 def _excludes(act: type[Event], failure: type[Event]) -> bool:
-    """Whether only one of both can happen: a service tells that it did or failed, and so does what led to the act."""
+    """Returns whether only one of both can happen.
+
+    A service tells either that it did something or that it failed; the same is true of what led to the act.
+    """
     causes = [event for event, told in choreography.leads_to().items() if act in told]
     return act.source == failure.source or (bool(causes) and all(_excludes(cause, failure) for cause in causes))
 
@@ -139,7 +142,7 @@ def _heard_for(undo: type[Event], failure: type[Event]) -> list[str]:
 
 
 def dead_ends() -> Iterator[str]:
-    """From the first event on, whatever is told leads to an end of the order."""
+    """Whatever is told leads to an end of the order, from the first event on."""
     ends = choreography.ends()
     for event in (event for event in EVENTS.values() if event in _heard()):
         reached = choreography.leads_at_last_to(event)

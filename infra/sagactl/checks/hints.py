@@ -1,10 +1,10 @@
-"""What the checks say about a part of template.yaml that follows from the code and differs from it."""
+"""What the checks say about a part of template.yaml that should follow from the code and does not."""
 
 from sagactl.design import sections, template
 
 
 def difference(found: set[tuple[str, str]], wanted: set[tuple[str, str]]) -> str:
-    """A line each for the events that are missing and too much, as pairs of source and detail-type."""
+    """Returns a line for what is missing, and one for what is too much. Pairs are of source and detail-type."""
     lines = ""
     for word, pairs in (("missing", wanted - found), ("too much", found - wanted)):
         if pairs:
@@ -13,7 +13,7 @@ def difference(found: set[tuple[str, str]], wanted: set[tuple[str, str]]) -> str
 
 
 def remedy(title: str) -> str:
-    """How to set right what the section should say."""
+    """Returns what to do if the template differs from what the section of this title should say."""
     if title not in sections.titles(template.TEXT):
         return (
             "  template.yaml lacks the section that says so. Put these two lines in its place, then run: make derive\n"

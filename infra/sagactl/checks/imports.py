@@ -1,7 +1,7 @@
 """Services import neither each other nor the saga command, and their reactions nothing impure.
 
-import-linter checks this, by contracts made for whatever services there are. Those of the saga command are written in
-pyproject.toml.
+import-linter checks this with contracts for whatever services there are. It also checks those in pyproject.toml, which
+are about the saga command.
 """
 
 import os
@@ -53,18 +53,18 @@ def _broken(config: Path) -> Iterator[str]:
 
 
 def packages() -> list[str]:
-    """Every package of this project."""
+    """Returns every package of this project."""
     return [KERNEL, CONTRACTS, *services(), COMMAND]
 
 
 def services() -> list[str]:
-    """Every package in functions/ but the kernel and the contracts; the journal, too."""
+    """Returns every package in functions/ but the kernel and the contracts. The journal is one, too."""
     found = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/__init__.py"))
     return [name for name in found if name not in {KERNEL, CONTRACTS}]
 
 
 def contracts() -> ConfigParser:
-    """What import-linter reads from a file of its own."""
+    """Returns the configuration for import-linter."""
     config = ConfigParser()
     config["importlinter"] = {"root_packages": _lines(packages()), "include_external_packages": "True"}
     config["importlinter:contract:independence"] = {

@@ -1,15 +1,15 @@
-"""Event patterns, matched as EventBridge matches them: as far as `source` and `detail-type` and this template go."""
+"""Event patterns of `source` and `detail-type`, matched as EventBridge does, as far as this template uses them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class Unknown(ValueError):
-    """Part of a pattern that is not understood here."""
+    """A part of a pattern that is not understood here."""
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, str]) -> bool:
-    """Whether the event goes to a rule with this pattern. Raises Unknown."""
+    """Returns whether the event matches. Raises Unknown."""
     return all(_fits(key, wanted, event) for key, wanted in pattern.items())
 
 

@@ -19,7 +19,7 @@ class Call(NamedTuple):
 
 
 def statements(function: Function) -> list[dict[str, Any]]:
-    """Those of the function's role."""
+    """Returns the statements of the function's role."""
     found = []
     for policy in resources("AWS::IAM::Role")[str(function.role)].get("Policies", []):
         found += listed(policy["PolicyDocument"]["Statement"])
@@ -27,13 +27,13 @@ def statements(function: Function) -> list[dict[str, Any]]:
 
 
 def allowed(granted: Iterable[Mapping[str, Any]], call: Call) -> bool:
-    """Whether the statements allow the call. Every condition is read as StringEquals, which grants.py sees to."""
+    """Returns whether the statements allow the call. Conditions are read as StringEquals, which grants.py ensures."""
     effects = {statement["Effect"] for statement in granted if _applies(statement, call)}
     return effects == {"Allow"}
 
 
 def platform_calls(function: Function) -> list[Call]:
-    """What Lambda itself does with the function's role: no code of ours asks for it, so no test sees it asked."""
+    """Returns what Lambda itself does with the function's role. No code here asks for it, so no test sees it."""
     calls = []
     if "LoggingConfig" in function.properties:
         logs = text(function.properties["LoggingConfig"]["LogGroup"]).replace("}", ".Arn}")
@@ -49,7 +49,7 @@ def platform_calls(function: Function) -> list[Call]:
 
 
 def on_failure(function: Function) -> str | None:
-    """Where an event goes that the function could not handle in any attempt."""
+    """Returns the queue for events that the function could not handle in any attempt."""
     invoked = function.properties.get("EventInvokeConfig", {})
     destination = invoked.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     return text(destination) if destination else None

@@ -48,7 +48,7 @@ def hearing(function: Function) -> Iterator[str]:
 
 
 def strays() -> Iterator[str]:
-    """What no service may tell matches no service's rule, and would vanish: it goes to the dead letters."""
+    """What no service may tell goes to the dead letters: it matches no service's rule, and would be lost."""
     found = _matched_by(rule for rule in template.rules() if _is_last(rule))
     if found != STRAYS:
         yield (
@@ -82,7 +82,7 @@ def targets(rule: Rule) -> Iterator[str]:
 
 
 def _is_last(rule: Rule) -> bool:
-    """Whether the target is itself a queue of dead letters."""
+    """Returns whether the target is itself a queue for dead letters."""
     return rule.queue is not None and rule.queue in {other.dead_letters for other in template.rules()}
 
 
@@ -98,7 +98,7 @@ def not_understood() -> Iterator[str]:
 
 
 def failing(function: Function) -> Iterator[str]:
-    """What is handed over asynchronously is kept if the function fails; other callers see the failure themselves."""
+    """What is handed over asynchronously is kept if the function fails. Other callers see the failure themselves."""
     shared = template.TEMPLATE["Globals"]["Function"]["EventInvokeConfig"]
     bounds = shared | function.properties.get("EventInvokeConfig", {})
     if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= bounds.keys():

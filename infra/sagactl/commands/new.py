@@ -39,7 +39,7 @@ def new(
 
 
 def _names(listed: str) -> list[str]:
-    """Those between commas, each once."""
+    """Returns the names between commas, each once."""
     return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
 
 

@@ -15,7 +15,7 @@ ignores fields that it does not know. Events with wrong or missing fields end in
 
 
 def document() -> dict[str, Any]:
-    """The whole document, to be written as JSON."""
+    """Returns the whole document."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Order saga", "version": "1.0.0", "description": _DESCRIPTION},
@@ -36,7 +36,7 @@ def document() -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """`payment.hears`, `payment.tells` and so on, without those that have no events."""
+    """Returns `payment.hears`, `payment.tells` and so on, without those that have no events."""
     found = {}
     for service in choreography.services():
         found[f"{service}.hears"] = _operation(service, "receive", choreography.hears_of(service))

@@ -1,7 +1,7 @@
 """The choreography: who hears which event, and tells what for it.
 
-Read off the signatures in reactions.py and unasked.py of every service. Nothing else says so: rules, grants, schemas
-and the graph are derived from this, or checked against it.
+This is read from the signatures in every service's reactions.py and unasked.py. Nothing else says so: rules, grants,
+schemas and drawings are derived from this.
 """
 
 import ast
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 @cache
 def services() -> tuple[str, ...]:
-    """Every folder with reactions. Those that tell events come first, in the order of contracts/events.py."""
+    """Returns every folder with reactions. Those that tell events come first, in the order of contracts/events.py."""
     found = {path.parent.name for path in (PROJECT / "functions").glob("*/reactions.py")}
     tellers = [service_of(event) for event in EVENTS.values()]
     return tuple(dict.fromkeys(name for name in [*tellers, *sorted(found)] if name in found))
@@ -55,7 +55,7 @@ def services() -> tuple[str, ...]:
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """Those of each service in turn, in the order of its modules."""
+    """Returns the steps of each service in turn, in the order of its modules."""
     found: list[Step] = []
     for service in services():
         for module in _modules(service):
@@ -64,7 +64,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def service_of(event: type[Event]) -> str:
-    """The one service that may tell the event."""
+    """Returns the one service that may tell the event."""
     return event.source.removeprefix("saga.")
 
 
@@ -77,12 +77,12 @@ def tells_of(service: str) -> Events:
 
 
 def told_by(of: Iterable[Step]) -> Events:
-    """What these steps may tell."""
+    """Returns what these steps may tell."""
     return _in_sequence(set().union(*(step.tells for step in of)))
 
 
 def heard_by(name: str, source: str) -> tuple[str, ...]:
-    """The services that hear the event; none if the source may not tell it."""
+    """Returns the services that hear the event; none if the source may not tell it."""
     event = EVENTS.get(name)
     if event is None or event.source != source:
         return ()
@@ -90,7 +90,7 @@ def heard_by(name: str, source: str) -> tuple[str, ...]:
 
 
 def leads_to() -> dict[type[Event], Events]:
-    """Each event, with those that services may tell when they hear it."""
+    """Returns each event, with those that services may tell when they hear it."""
     after: dict[type[Event], set[type[Event]]] = {event: set() for event in EVENTS.values()}
     for step in steps():
         if step.heard:
@@ -99,7 +99,7 @@ def leads_to() -> dict[type[Event], Events]:
 
 
 def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
-    """All that may be told because of an event, at once or after other events."""
+    """Returns all that may be told because of an event, at once or after other events."""
     after = leads_to()
     found: set[type[Event]] = set()
     open_ends = [event]
@@ -111,19 +111,19 @@ def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
 
 
 def is_failure(event: type[Event]) -> bool:
-    """A fact that says why something was not done."""
+    """Returns whether the event says why something was not done."""
     return "reason" in {field.name for field in fields(event)}
 
 
 def compensations() -> Events:
-    """What is told when another service's failure is heard, and is itself no failure: something was undone."""
+    """Returns what is told when a failure is heard, and is itself no failure: something was undone."""
     told = told_by(step for step in steps() if step.heard and is_failure(step.heard))
     return tuple(fact for fact in told if not is_failure(fact))
 
 
 @cache
 def kind_of(name: str) -> Kind:
-    """What an event is to its order; whatever does not follow from the order's being placed is a failure."""
+    """Returns what an event is to its order. Whatever does not follow from placing the order is a failure."""
     event = EVENTS.get(name)
     if event in compensations():
         return "compensation"
@@ -134,7 +134,7 @@ def kind_of(name: str) -> Kind:
 
 @cache
 def ends() -> dict[type[Event], str]:
-    """The events that close an order, with its status then.
+    """Returns the events that close an order, with its status then.
 
     The order is FAILED when its own service tells listeners so. The other events are those that close an order which
     its service has not heard of before.
@@ -150,7 +150,7 @@ def ends() -> dict[type[Event], str]:
 
 
 def wired_in(module: str) -> tuple[Step, ...]:
-    """The steps that a handler's module imports, and so hears and tells."""
+    """Returns the steps that a handler's module imports, and so hears and tells."""
     service, _, _ = module.partition(".")
     tree = ast.parse((PROJECT / "functions" / f"{module.replace('.', '/')}.py").read_text())
     imported: set[tuple[str | None, str]] = set()
@@ -181,7 +181,7 @@ def _steps(service: str, module: ModuleType) -> Iterator[Step]:
 
 
 def _state_in(hint: Any) -> type[State] | None:
-    """The first of `tuple[Payment, type[PaymentOK | PaymentFail]]`."""
+    """Returns the first of `tuple[Payment, type[PaymentOK | PaymentFail]]`, if it is a State."""
     first = next(iter(get_args(hint)), None)
     if isinstance(first, type) and issubclass(first, State):
         return first

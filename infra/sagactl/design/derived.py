@@ -13,7 +13,7 @@ BY_HAND = {"events/README.md", "events/released.json"}
 
 
 def files() -> dict[str, str]:
-    """What each file says, by its path in the project."""
+    """Returns what each file must say, by its path in the project."""
     found = {
         "template.yaml": sections.rewritten(template.TEXT),
         "events/asyncapi.json": _json(asyncapi.document()),
@@ -42,12 +42,12 @@ def write() -> list[str]:
 
 
 def stale() -> list[str]:
-    """The files that don't say what the code says."""
+    """Returns the files that differ from what the code says."""
     return [path for path, content in files().items() if not _says(PROJECT / path, content)]
 
 
 def left_over() -> list[str]:
-    """Files of events that there are no longer."""
+    """Returns the files of events that no longer exist."""
     there = {str(path.relative_to(PROJECT)) for path in (PROJECT / "events").rglob("*") if path.is_file()}
     return sorted(there - files().keys() - BY_HAND)
 

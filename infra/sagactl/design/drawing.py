@@ -40,7 +40,7 @@ class Node(NamedTuple):
 
     @property
     def is_well(self) -> bool:
-        """Whether the order is on its way to completion, or there."""
+        """Returns whether the order is on its way to completion, or there."""
         return self.kind == "progress" or self.name == "order COMPLETED"
 
 
@@ -64,7 +64,7 @@ def names(events: choreography.Events) -> list[str]:
 
 
 def nodes() -> list[Node]:
-    """An event is one column further than the last event that leads to it; ends are the last column."""
+    """Returns events, each a column further than the last event that leads to it, and the ends in the last column."""
     depth: dict[type[Event], int] = {}
 
     def column(event: type[Event]) -> int:
@@ -106,7 +106,7 @@ def svg() -> str:
 
 
 def _places() -> dict[str, Corner]:
-    """Where each node is: in each column, what is well is above what is not, in the sequence of contracts/events.py."""
+    """Returns where each node is. In a column, what is well comes first, then in the order of contracts/events.py."""
     well = _columns(node for node in nodes() if node.is_well)
     others = _columns(node for node in nodes() if not node.is_well)
     lower_rows = max(map(len, well.values()))

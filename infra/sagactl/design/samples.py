@@ -21,17 +21,22 @@ _VALUES: dict[str, Any] = {
 
 
 def event(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timestamp"]) -> Event:
-    """The public fields of the event, held to its type; as a reader may put it on the bus by hand."""
+    """Returns the event with its public fields, as one may put it on the bus by hand. Raises Refused."""
     values = _VALUES | {"eventType": name, "orderId": order_id, "timestamp": timestamp}
-    properties = schema(EVENTS[name])["properties"].items()
-    return parse({field: values.get(field, _any(of)) for field, of in properties if field != "metadata"}, EVENTS[name])
+    properties = schema(EVENTS[name])["properties"]
+    public = {field: values.get(field, _any(of)) for field, of in properties.items() if field != "metadata"}
+    return parse(public, EVENTS[name])
 
 
 def _any(of: dict[str, Any]) -> Any:
-    """A value of a schema, good enough for a field that no sample is chosen for."""
+    """Returns a value that fits the schema, for a field that no sample is chosen for."""
     if "anyOf" in of:
         return _any(of["anyOf"][0])
-    return of.get("enum", [of.get("minimum", {"string": "sample", "boolean": True}.get(of.get("type", ""), 1))])[0]
+    if "enum" in of:
+        return of["enum"][0]
+    if "minimum" in of:
+        return of["minimum"]
+    return {"string": "sample", "boolean": True}.get(of.get("type", ""), 1)
 
 
 def detail(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timestamp"]) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def detail(name: str, order_id: str = ORDER_ID, timestamp: str = _VALUES["timest
 
 
 def envelope(name: str) -> dict[str, Any]:
-    """The event as a Lambda function receives it, for `sam local invoke -e`."""
+    """Returns the event as a Lambda function receives it, for `sam local invoke -e`."""
     return {
         "version": "0",
         "id": str(uuid.uuid5(uuid.UUID(ORDER_ID), name)),
@@ -55,13 +60,13 @@ def envelope(name: str) -> dict[str, Any]:
 
 
 def entries(name: str, bus: str, order_id: str, timestamp: str) -> list[dict[str, str]]:
-    """The event as `aws events put-events --entries` takes it."""
+    """Returns the event as `aws events put-events --entries` takes it."""
     text = json.dumps(detail(name, order_id, timestamp))
     return [{"EventBusName": bus, "Source": EVENTS[name].source, "DetailType": name, "Detail": text}]
 
 
 def fresh_entries(name: str, bus: str, order_id: str | None = None) -> list[dict[str, str]]:
-    """Entries that happen now, to a new order unless one is given."""
+    """Returns entries with the time of now, of a new order unless one is given."""
     return entries(name, bus, order_id or str(uuid.uuid4()), Timestamp.now())
 
 

@@ -13,7 +13,7 @@ REFERENCE = "#/components/schemas/{name}"  # in an AsyncAPI or OpenAPI document
 
 
 def schema(kind: type[Struct]) -> dict[str, Any]:
-    """A document that refers to no other."""
+    """Returns a document that refers to no other."""
     document = msgspec.json.schema(kind, schema_hook=_of_our_own)
     definitions = document["$defs"]
     own: dict[str, Any] = {"$schema": DIALECT} | definitions.pop(kind.__name__)
@@ -23,7 +23,7 @@ def schema(kind: type[Struct]) -> dict[str, Any]:
 
 
 def components(*kinds: type[Struct]) -> dict[str, Any]:
-    """Schemas by name, for the components of an AsyncAPI or OpenAPI document."""
+    """Returns schemas by name, for the components of an AsyncAPI or OpenAPI document."""
     _, schemas = msgspec.json.schema_components(kinds, schema_hook=_of_our_own, ref_template=REFERENCE)
     return schemas
 

@@ -26,22 +26,22 @@ _MARKER = re.compile(r"^ *# (?:derived: .+|end derived)$", re.MULTILINE)
 
 
 def hearing(function: Function) -> str:
-    """The title of the section with the pattern of the function's rule."""
+    """Returns the title of the section with the pattern of the function's rule."""
     return f"what {function.short_name} hears"
 
 
 def telling(function: Function) -> str:
-    """The title of the section with what the function's role may put on the bus."""
+    """Returns the title of the section with what the function's role may put on the bus."""
     return f"what {function.short_name} tells"
 
 
 def sending(queue: str) -> str:
-    """The title of the section with the rules that may send to the queue."""
+    """Returns the title of the section with the rules that may send to the queue."""
     return f"who sends to {logical_id(queue)}"
 
 
 def sections() -> dict[str, Lines]:
-    """What each section says, by its title."""
+    """Returns the lines of each section by its title, whether template.yaml has the section or not."""
     found = {STRAYS: _strays()}
     for function in template.functions():
         steps = choreography.wired_in(function.module)
@@ -56,18 +56,18 @@ def sections() -> dict[str, Lines]:
 
 
 def stale(text: str) -> list[str]:
-    """The titles of the sections that don't say what follows from the code."""
+    """Returns the titles of the sections that differ from what follows from the code."""
     now = {found["title"]: found["content"] for found in _SECTION.finditer(text)}
     return [found["title"] for found in _SECTION.finditer(rewritten(text)) if found["content"] != now[found["title"]]]
 
 
 def titles(text: str) -> list[str]:
-    """The titles of the sections that there are."""
+    """Returns the titles of the sections in the text."""
     return [found["title"] for found in _SECTION.finditer(text)]
 
 
 def rewritten(text: str) -> str:
-    """The template with every section as it follows from the code. Raises SagaError if the markers are not in order."""
+    """Returns the text with every section as it follows from the code. Raises SagaError if a marker is wrong."""
     wanted = sections()
     _check_markers(text, wanted)
 
@@ -92,7 +92,7 @@ def _check_markers(text: str, wanted: dict[str, Lines]) -> None:
 
 
 def _pattern(events: Iterable[type[Event]]) -> Lines:
-    """A SAM event's pattern, which matches these events and nothing else.
+    """Returns a SAM event's pattern that matches these events and nothing else.
 
     Each source has its own branch, because lists of sources and of detail-types match in every combination.
     """
@@ -105,7 +105,7 @@ def _pattern(events: Iterable[type[Event]]) -> Lines:
 
 
 def _strays() -> Lines:
-    """A rule's pattern, which matches what no service may tell: another's event, or an unknown one."""
+    """Returns a rule's pattern that matches what no service may tell: another service's event, or an unknown one."""
     by_source = _by_source(EVENTS.values())
     anothers = [
         [f"source: [anything-but: {source}]", f"detail-type: [{', '.join(names)}]"]
@@ -121,7 +121,7 @@ def _strays() -> Lines:
 
 
 def _items(branches: list[Lines]) -> Lines:
-    """A YAML list, two levels deep."""
+    """Returns the lines of a YAML list, two levels deep."""
     found = []
     for first, *others in branches:
         found.append(f"    - {first}")
@@ -130,7 +130,7 @@ def _items(branches: list[Lines]) -> Lines:
 
 
 def _grant(facts: Iterable[type[Event]]) -> Lines:
-    """A statement of a role; none where nothing is told."""
+    """Returns the lines of a role's statement; none where nothing is told."""
     found = []
     for source, names in _by_source(facts).items():
         found += [
@@ -147,7 +147,7 @@ def _grant(facts: Iterable[type[Event]]) -> Lines:
 
 
 def _by_source(events: Iterable[type[Event]]) -> dict[str, list[str]]:
-    """Names by source, both in the sequence of contracts/events.py."""
+    """Returns names by source, both in the order of contracts/events.py."""
     wanted = set(events)
     in_sequence = [event for event in EVENTS.values() if event in wanted]
     by_source: dict[str, list[str]] = {}

@@ -44,7 +44,7 @@ class Function(NamedTuple):
 
     @property
     def short_name(self) -> str:
-        """The deployed function's name without the stack's, such as order-http."""
+        """Returns the deployed function's name without the stack's, such as order-http."""
         return text(self.properties["FunctionName"]).removeprefix("${AWS::StackName}-")
 
     @property
@@ -64,7 +64,7 @@ class Function(NamedTuple):
 
     @property
     def role(self) -> str | None:
-        """Its logical id."""
+        """Returns the logical ID of its role."""
         role = self.properties.get("Role")
         if isinstance(role, dict) and "GetAtt" in role:
             return str(role["GetAtt"]).removesuffix(".Arn")
@@ -85,19 +85,19 @@ class Rule(NamedTuple):
 
     @property
     def queue(self) -> str | None:
-        """The queue that is the target, if it is one."""
+        """Returns the target if it is a queue, such as `${JournalQueue.Arn}`."""
         target = text(self.target.get("Arn", ""))
         return target if target in _queues() else None
 
     @property
     def dead_letters(self) -> str | None:
-        """The queue for what the target does not take."""
+        """Returns the queue for what can't be delivered to the target."""
         queue = self.target.get("DeadLetterConfig", {}).get("Arn")
         return text(queue) if queue else None
 
 
 def resources(kind: str) -> dict[str, Any]:
-    """Properties of the resources of a type, by logical id."""
+    """Returns the properties of the resources of a type, by logical ID."""
     found = TEMPLATE["Resources"].items()
     return {name: resource["Properties"] for name, resource in found if resource["Type"] == kind}
 
@@ -108,7 +108,7 @@ def functions() -> list[Function]:
 
 
 def rules() -> list[Rule]:
-    """One for each target of each rule, in the functions' own sections and outside them."""
+    """Returns one Rule for each target of each rule, those in the functions' own properties first."""
     found: list[Rule] = []
     for function in functions():
         found.extend(_rules_of(function))
@@ -132,7 +132,7 @@ def _rules_outside() -> Iterator[Rule]:
 
 
 def senders() -> dict[str, list[str]]:
-    """The rules, by ARN, that put into each queue what they can't deliver, and those that deliver to it."""
+    """Returns, by queue, the ARNs of the rules that deliver to it, or put there what they can't deliver."""
     found: dict[str, list[str]] = {}
     for rule in rules():
         for queue in filter(None, (rule.queue, rule.dead_letters)):
@@ -147,7 +147,7 @@ def _queues() -> set[str]:
 
 
 def text(value: Any) -> str:
-    """A reference in one form, however it is written, so that references can be compared."""
+    """Returns a reference in one form, however it is written, so that references can be compared."""
     match value:
         case {"Ref": name} if name in resources("AWS::Events::EventBus"):
             return text(resources("AWS::Events::EventBus")[name]["Name"])
@@ -165,12 +165,12 @@ def text(value: Any) -> str:
 
 
 def logical_id(reference: str) -> str:
-    """`Bus` for `${Bus.Arn}`."""
+    """Returns `Bus` for `${Bus.Arn}`."""
     return reference.removeprefix("${").removesuffix("}").removesuffix(".Arn")
 
 
 def listed(value: Any) -> list[Any]:
-    """What may be written as one value or as a list of them."""
+    """Returns a list of what may be written as one value or as a list."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,6 +1,6 @@
 """A new service: its code, its section of template.yaml, and its test, as the other services have them.
 
-What is written is in the .txt files beside this one; names in angle brackets are filled in.
+The texts are in the .txt files beside this one. Names in angle brackets are filled in.
 """
 
 import keyword
@@ -26,7 +26,7 @@ _JOURNAL = f"  # {'-' * 111}\n  # Journal: "  # what follows the services in tem
 
 
 class Plan(NamedTuple):
-    """What the service is called, and the names of the events that it hears and tells."""
+    """The name of a service, and of the events that it hears and tells."""
 
     service: str
     hears: list[str]
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
 
     @property
     def state(self) -> str:
-        """The name of its State, and how its resources begin in template.yaml."""
+        """Returns the name of its State, with which its resources in template.yaml begin, too."""
         return self.service.capitalize()
 
     @property
@@ -43,12 +43,12 @@ class Plan(NamedTuple):
 
 
 def problems(plan: Plan) -> list[str]:
-    """Everything that keeps the service from being written."""
+    """Returns everything that is wrong with the plan."""
     return [*_problems_of_name(plan.service), *_problems_of_hears(plan), *_problems_of_tells(plan)]
 
 
 def files(plan: Plan) -> dict[str, str]:
-    """What is to be written, by its path in the project. Raises SagaError if a file has no place for it."""
+    """Returns what is to be written, by its path in the project. Raises SagaError if a file has no place for it."""
     package = f"functions/{plan.service}"
     found = {
         f"{package}/__init__.py": "",
@@ -147,13 +147,13 @@ def _before(landmark: str, new: str, text: str) -> str:
 
 
 def _reaction(event: str) -> str:
-    """`hear_order_created` for OrderCreated, until somebody finds a better verb."""
+    """Returns `hear_order_created` for OrderCreated, until somebody finds a better verb."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", event)
     return "_".join(["hear", *words]).lower()
 
 
 def _text(name: str, plan: Plan, **values: str) -> str:
-    """The text of that name, with what is in angle brackets filled in."""
+    """Returns the text of that name, with what is in angle brackets filled in."""
     text = (_TEXTS / f"{name}.txt").read_text()
     filled = {
         "service": plan.service,
