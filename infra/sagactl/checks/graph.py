@@ -53,15 +53,22 @@ def _place(step: Step) -> str:
 
 
 def tellers() -> Iterator[str]:
+    """Each event is told by the service that its source names, and by no other."""
     for name, event in EVENTS.items():
-        tellers = [service for service in choreography.services() if event in choreography.tells_of(service)]
         owner = choreography.service_of(event)
-        if tellers != [owner]:
-            told_by = " and ".join(tellers) or "nobody"
-            yield (
-                f"{name} is told by {told_by}, and its source in functions/contracts/events.py is {event.source!r}. "
-                f"One service tells an event, under its own name:\n    source = {f'saga.{(tellers or [owner])[0]}'!r}"
-            )
+        match [service for service in choreography.services() if event in choreography.tells_of(service)]:
+            case []:
+                yield f"{name} is told by nobody. Have a reaction of {owner} tell it, or delete the event."
+            case [teller] if teller != owner:
+                yield (
+                    f"{name} is told by {teller}, and its source in functions/contracts/events.py is {event.source!r}. "
+                    f"A service tells events under its own name:\n    source = {f'saga.{teller}'!r}"
+                )
+            case [_, _, *_] as all_tellers:
+                yield (
+                    f"{name} is told by {' and '.join(all_tellers)}. Only one service tells an event: leave it to "
+                    f"{owner}, and have the others tell events of their own."
+                )
 
 
 def unwired() -> Iterator[str]:

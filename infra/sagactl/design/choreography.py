@@ -110,6 +110,11 @@ def leads_at_last_to(event: type[Event]) -> set[type[Event]]:
     return found
 
 
+def has_cycle() -> bool:
+    """Returns whether an event leads back to itself."""
+    return any(event in leads_at_last_to(event) for event in EVENTS.values())
+
+
 def is_failure(event: type[Event]) -> bool:
     """Returns whether the event says why something was not done."""
     return "reason" in {field.name for field in fields(event)}

@@ -1,19 +1,23 @@
 """Every file that is derived: events/, the drawings, and the sections of template.yaml. `make derive` writes them."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from contracts.events import EVENTS
-from sagactl.design import asyncapi, deployment_drawing, drawing, openapi, samples, sections, template
+from sagactl.design import asyncapi, choreography, deployment_drawing, drawing, openapi, samples, sections, template
 from sagactl.design.schemas import schema
+from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 
 BY_HAND = {"events/README.md", "events/released.json"}
 
 
 def files() -> dict[str, str]:
-    """Returns what each file must say, by its path in the project."""
+    """Returns what each file must say, by its path in the project. Raises SagaError if that can't be said."""
+    if choreography.has_cycle():
+        raise SagaError("An event leads back to itself", "Find out which one: make check")
     found = {
         "template.yaml": sections.rewritten(template.TEXT),
         "events/asyncapi.json": _json(asyncapi.document()),
@@ -60,6 +64,17 @@ def _json(content: Any) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+def main() -> int:
+    """Writes what has changed, and prints the paths; or prints why it can't."""
+    try:
+        changed = write()
+    except SagaError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in changed:
+        print(path)
+    return 0
+
+
 if __name__ == "__main__":
-    for changed_path in write():
-        print(changed_path)
+    sys.exit(main())

@@ -38,6 +38,12 @@ PaymentCancel leads back to itself. Have one of these reactions hear or tell som
     )
 
 
+def test_nothing_is_derived_from_a_loop(copy: Copy) -> None:
+    copy.replace("functions/payment/reactions.py", "event: StockFailed |", "event: PaymentCancel | StockFailed |")
+    ran = copy.run("-m", "sagactl.design.derived")
+    assert (ran.returncode, ran.stderr) == (1, "An event leads back to itself. Find out which one: make check.\n")
+
+
 def test_a_rule_that_hears_what_no_code_handles(copy: Copy) -> None:
     line = "detail-type: [PaymentFail, PaymentCancel]"
     copy.replace("template.yaml", line, "detail-type: [PaymentOK, PaymentFail, PaymentCancel]")
@@ -106,6 +112,15 @@ CODE = {
         "functions/contracts/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"',
         'class PaymentOK(Event, frozen=True):\n    source = "saga.order"',
         "PaymentOK is told by payment, and its source in functions/contracts/events.py is 'saga.order'.",
+    ),
+    "an event that nobody tells": (
+        PAYMENT, "type[PaymentOK | PaymentFail | PaymentCancel]", "type[PaymentOK | PaymentCancel]",
+        "PaymentFail is told by nobody. Have a reaction of payment tell it, or delete the event.",
+    ),
+    "an event that two services tell": (
+        PAYMENT, "type[PaymentOK | PaymentFail | PaymentCancel]",
+        "type[PaymentOK | PaymentFail | PaymentCancel | StockFailed]",
+        "StockFailed is told by payment and inventory. Only one service tells an event: leave it to inventory, and",
     ),
     "a reaction that no handler imports": (
         "functions/order/app.py", "import Order, complete, fail,", "import Order, complete,",
