@@ -1,4 +1,4 @@
-"""The page's server: who may ask for what, and what it says of the last minutes. Its stack is moto's."""
+"""The page's server: whose requests it takes, and what it answers. Its stack is moto's."""
 
 import asyncio
 import json
@@ -17,10 +17,12 @@ from support.given import a, envelope
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.errors import SagaError
-from sagactl.page import live
-from sagactl.page.live import Feed, Known, Live
-from sagactl.page.server import PAGE
+from sagactl.page import broadcast
+from sagactl.page.activity import RecentActivity
+from sagactl.page.broadcast import Broadcast
+from sagactl.page.endpoints import ORDERS_PER_PAGE
 from sagactl.page.serving import served
+from sagactl.page.stack_cache import StackCache
 from sagactl.stack import aws, journal
 from sagactl.stack.deployed import Stack
 
@@ -52,7 +54,7 @@ def page(stack: Stack) -> Iterator[httpx.Client]:
 
 
 def told(function: Function, name: str, order_id: uuid.UUID, ago: timedelta = timedelta()) -> None:
-    """The journal writes down an event that was told so long ago."""
+    """The journal writes down an event that was told that long ago."""
     at = Timestamp.of(NOW - ago)
     said = envelope(a(EVENTS[name], order_id=order_id, timestamp=at), event_id=str(uuid.uuid4()))
     attributes = {"SentTimestamp": str(int((NOW - ago).timestamp() * 1000)), "ApproximateReceiveCount": "1"}
@@ -61,17 +63,17 @@ def told(function: Function, name: str, order_id: uuid.UUID, ago: timedelta = ti
     assert answer == {"batchItemFailures": []}
 
 
-# -- who may ask
+# -- whose requests it takes
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:3001", "localhost.evil.example", "127.0.0.2", ""])
 @pytest.mark.parametrize("path", ["/", "/app.js", "/page/graph", "/page/orders"])
-def test_a_name_that_is_not_this_machines_gets_nothing(page: httpx.Client, host: str, path: str) -> None:
+def test_a_request_by_a_name_that_is_not_this_machines_gets_nothing(page: httpx.Client, host: str, path: str) -> None:
     assert page.get(path, headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["localhost:3001", "127.0.0.1:3001"])
-def test_this_machine_by_either_name_gets_the_page(page: httpx.Client, host: str) -> None:
+def test_a_request_by_either_of_this_machines_names_gets_the_page(page: httpx.Client, host: str) -> None:
     answer = page.get("/", headers={"Host": host})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
@@ -82,13 +84,16 @@ REFUSED: dict[str, tuple[dict[str, str], int]] = {
     "from a page without an origin of its own": ({"Origin": "null"}, 403),
     "as a form, which needs no permission": ({"Content-Type": "text/plain"}, 415),
     "without a type": ({"Content-Type": ""}, 415),
-    "by a name made to mean this machine": ({"Host": "evil.example:3001", "Origin": "http://evil.example:3001"}, 400),
+    "by another name that resolves to this machine": (
+        {"Host": "evil.example:3001", "Origin": "http://evil.example:3001"},
+        400,
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("path", ["/orders", "/page/orders", "/page/dead-letters"])
-def test_changes_are_refused(page: httpx.Client, heard: Heard, case: str, path: str) -> None:
+def test_a_change_is_refused(page: httpx.Client, heard: Heard, case: str, path: str) -> None:
     headers, status = REFUSED[case]
     given = {"Content-Type": "application/json"} | headers
     assert page.post(path, content=json.dumps(WANTED), headers=given).status_code == status
@@ -126,19 +131,19 @@ def test_a_malformed_order_names_every_problem(page: httpx.Client, wanted: Any, 
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", "NaN"])
-def test_a_body_that_is_no_object_is_refused(page: httpx.Client, body: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(page: httpx.Client, body: str) -> None:
     answer = page.post("/page/orders", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["problems"]) == (400, ["body: expected a JSON object"])
 
 
-def test_what_is_not_there_is_not_found(page: httpx.Client) -> None:
+def test_an_order_that_nobody_knows_is_not_found_and_an_unknown_state_is_refused(page: httpx.Client) -> None:
     order_id = str(uuid.uuid4())
     assert page.get(f"/page/orders/{order_id}").json()["problems"][0].startswith("Nobody knows of an order")
     assert page.get("/page/orders/mine").status_code == page.get("/nowhere").status_code == 404
     assert page.get("/page/orders?state=LOST").status_code == 400
 
 
-def test_without_aws_every_call_says_so() -> None:
+def test_every_answer_says_so_when_localstack_is_down() -> None:
     def find() -> Stack:
         raise SagaError("No LocalStack answers", "Start it: saga up")
 
@@ -149,17 +154,18 @@ def test_without_aws_every_call_says_so() -> None:
             assert (answer.status_code, said) == (503, ["No LocalStack answers. Start it: saga up."])
 
 
-# -- what it shows
+# -- what it answers
 
 
-def test_orders_come_a_page_at_a_time_newest_first_each_once(page: httpx.Client, function: Function) -> None:
-    ids = [uuid.uuid4() for _ in range(2 * PAGE + 3)]
+def test_orders_are_listed_a_page_at_a_time_newest_first_each_once(page: httpx.Client, function: Function) -> None:
+    ids = [uuid.uuid4() for _ in range(2 * ORDERS_PER_PAGE + 3)]
     for number, order_id in enumerate(ids):
         told(function, "StockFailed", order_id, timedelta(days=1, seconds=number // 2))  # two at a time
-    listed, before = [], "~"
+    listed = []
+    before = "~"
     while before:
         answer = page.get("/page/orders", params={"state": "FAILING", "before": before}).json()
-        assert len(answer["orders"]) <= PAGE
+        assert len(answer["orders"]) <= ORDERS_PER_PAGE
         listed += [(order["openedAt"], order["orderId"]) for order in answer["orders"]]
         before = answer["next"]
     assert listed == sorted(listed, reverse=True)
@@ -173,45 +179,46 @@ def test_the_figures_are_those_of_the_last_minutes(stack: Stack, function: Funct
         if closed:
             told(function, closed, order_id, ago - took)
 
-    before = Feed(Known(lambda: stack)).look()["figures"]
+    before = RecentActivity(StackCache(lambda: stack)).read()["figures"]
     order("OrderCreated", "ShipmentOK", timedelta(minutes=20), timedelta(seconds=1))  # too long ago
     for seconds in (1, 2, 3):
         order("OrderCreated", "ShipmentOK", timedelta(minutes=2, seconds=30), timedelta(seconds=seconds))
     order("OrderCreated", "OrderFailed", timedelta(minutes=1, seconds=30), timedelta(seconds=60))
     order("OrderCreated", None, timedelta(seconds=5), timedelta())
-    figures = Feed(Known(lambda: stack)).look()["figures"]
+    figures = RecentActivity(StackCache(lambda: stack)).read()["figures"]
     assert sum(before["perMinute"]) == 0
     assert figures["perMinute"][-3:] == [3, 1, 1]
     assert figures["closed"] == {"COMPLETED": 3, "FAILED": 1}
     assert (figures["p50Ms"], figures["p99Ms"]) == (2000, 60_000)
 
 
-def test_each_event_is_handed_over_once_also_if_it_comes_late(stack: Stack, function: Function) -> None:
-    feed, order_id = Feed(Known(lambda: stack)), uuid.uuid4()
+def test_each_event_is_read_once_even_if_it_arrives_late(stack: Stack, function: Function) -> None:
+    activity = RecentActivity(StackCache(lambda: stack))
+    order_id = uuid.uuid4()
     told(function, "OrderCreated", order_id)
-    assert feed.look()["events"] == []  # what was before is no news
+    assert activity.read()["events"] == []  # what happened before is not new
     told(function, "PaymentOK", order_id)
     told(function, "StockReserved", order_id, timedelta(seconds=5))
-    seen = feed.look()["events"]
+    seen = activity.read()["events"]
     assert [(event["name"], event["orderId"]) for event in seen] == [
         ("StockReserved", str(order_id)),
         ("PaymentOK", str(order_id)),
     ]
     assert seen[0]["heardBy"] == ("shipping",)
-    assert feed.look()["events"] == []
+    assert activity.read()["events"] == []
 
 
-def test_the_first_events_ever_are_news(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_events_of_an_empty_journal_are_new(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {"arrivedAt": Timestamp.now(), "toldAt": Timestamp.now(), "source": "saga.order", "eventId": "e1"}
     arrived: list[dict[str, str]] = []
     monkeypatch.setattr(journal, "arrivals", lambda *_: arrived)
-    feed = Feed(Known(lambda: stack))
-    assert feed.look()["events"] == []
+    activity = RecentActivity(StackCache(lambda: stack))
+    assert activity.read()["events"] == []
     arrived.append(fields | {"detailType": "OrderCreated", "orderId": "an order"})
-    assert [event["name"] for event in feed.look()["events"]] == ["OrderCreated"]
+    assert [event["name"] for event in activity.read()["events"]] == ["OrderCreated"]
 
 
-def test_a_look_says_why_nothing_can_be_seen_and_goes_on_afterwards(stack: Stack) -> None:
+def test_a_reading_says_why_nothing_can_be_read_and_the_next_one_recovers(stack: Stack) -> None:
     found: list[Stack | SagaError] = [SagaError("No LocalStack answers", "Start it: saga up"), stack]
 
     def find() -> Stack:
@@ -220,44 +227,44 @@ def test_a_look_says_why_nothing_can_be_seen_and_goes_on_afterwards(stack: Stack
             raise what
         return what
 
-    feed = Feed(Known(find))
-    looks = [feed.look(), feed.look()]
-    assert looks[0] == {"down": "No LocalStack answers. Start it: saga up."}
-    assert looks[1].keys() == {"events", "figures", "deadLetters"}
+    activity = RecentActivity(StackCache(find))
+    assert activity.read() == {"down": "No LocalStack answers. Start it: saga up."}
+    assert activity.read().keys() == {"events", "figures", "deadLetters"}
 
 
-def test_it_looks_only_while_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+def test_it_reads_only_while_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = []
 
-    class Counting(Feed):
-        def look(self) -> dict[str, Any]:
-            looks.append(1)
-            return {"events": len(looks)}
+    class Counting(RecentActivity):
+        def read(self) -> dict[str, Any]:
+            readings.append(1)
+            return {"events": len(readings)}
 
     async def listen() -> None:
-        shared = Live(Counting(Known(lambda: pytest.fail("nothing is read"))))
-        first, second = shared.listen(), shared.listen()
+        shared = Broadcast(Counting(StackCache(lambda: pytest.fail("nothing is read"))))
+        first = shared.listen()
+        second = shared.listen()
         both = await asyncio.gather(anext(first), anext(second))
-        assert [*both] == ['data: {"events": 1}\n\n'] * 2  # the same look, for both
+        assert list(both) == ['data: {"events": 1}\n\n'] * 2  # the same reading, for both
         await first.aclose()
         assert await anext(second) == 'data: {"events": 2}\n\n'
         await second.aclose()
         await asyncio.sleep(0.05)
-        after = len(looks)
+        after = len(readings)
         await asyncio.sleep(0.05)
-        assert len(looks) == after
+        assert len(readings) == after
 
-    monkeypatch.setattr(live, "PERIOD_SECONDS", 0.001)
+    monkeypatch.setattr(broadcast, "PERIOD_SECONDS", 0.001)
     asyncio.run(listen())
 
 
-def test_who_listens_is_let_go_if_looking_fails_and_may_come_again() -> None:
-    class Broken(Feed):
-        def look(self) -> dict[str, Any]:
+def test_listening_ends_if_reading_fails_and_can_start_again() -> None:
+    class Broken(RecentActivity):
+        def read(self) -> dict[str, Any]:
             raise LookupError
 
     async def listen() -> None:
-        shared = Live(Broken(Known(lambda: pytest.fail("nothing is read"))))
+        shared = Broadcast(Broken(StackCache(lambda: pytest.fail("nothing is read"))))
         for _ in range(2):
             with pytest.raises(StopAsyncIteration):
                 await anext(shared.listen())

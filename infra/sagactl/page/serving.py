@@ -13,43 +13,45 @@ if TYPE_CHECKING:
     import uvicorn
 
 
-HOST, PORT = "127.0.0.1", 3001
+HOST = "127.0.0.1"
+PORT = 3001
 
 
 @contextmanager
 def served(find: Callable[[], Stack], port: int = PORT) -> Iterator[str]:
-    """The page's address, served until the end."""
-    with bound(port) as holder:
+    """Serves the page for the stack that `find` finds, and gives its address; port 0 takes any that is free."""
+    with bound(port) as listener:
         page = server(find)
-        thread = Thread(target=page.run, kwargs={"sockets": [holder]})
+        thread = Thread(target=page.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield address(holder.getsockname()[1])
+            yield address(listener.getsockname()[1])
         finally:
             page.should_exit = True
             thread.join()
 
 
 def server(find: Callable[[], Stack]) -> "uvicorn.Server":
-    # Imported only now, because every other command would have to wait for them.
-    import uvicorn  # noqa: PLC0415  # only now: other commands need not wait
+    # Imported here, so that no other command has to wait for them.
+    import uvicorn  # noqa: PLC0415
 
-    from sagactl.page.server import application  # noqa: PLC0415  # only now: other commands need not wait
+    from sagactl.page.application import application  # noqa: PLC0415
 
-    # Whoever watches never hangs up; what uvicorn says of that at the end is nobody's concern.
-    return uvicorn.Server(uvicorn.Config(application(find), log_level="critical", timeout_graceful_shutdown=1))
+    # A browser never ends its event stream: uvicorn cuts it after this second, and would log that as an error.
+    config = uvicorn.Config(application(find), log_level="critical", timeout_graceful_shutdown=1)
+    return uvicorn.Server(config)
 
 
 def bound(port: int) -> socket.socket:
-    """Raises SagaError if the port is taken."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A socket on this port of this machine. Raises SagaError if the port is taken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        holder.bind((HOST, port))
+        listener.bind((HOST, port))
     except OSError:
-        holder.close()
+        listener.close()
         raise SagaError(f"Port {port} is taken", "Choose another: saga watch --port N") from None
-    return holder
+    return listener
 
 
 def address(port: int) -> str:

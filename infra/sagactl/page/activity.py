@@ -1,0 +1,145 @@
+"""What has happened in the last minutes, and what is new since the last reading, as the journal has it."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.events import OrderCreated
+from journal.items import STATE_AFTER
+from saga.event import Timestamp
+from sagactl.design import choreography
+from sagactl.errors import SagaError
+from sagactl.page.stack_cache import StackCache
+from sagactl.stack import dead_letters, journal, shop
+from sagactl.stack.deployed import Stack
+
+MINUTES = 10
+EVENTS_MAX = 5_000  # of one reading; if the last minutes had more, the figures are those of the newest
+_OVERLAP = timedelta(seconds=10)  # the journal may write an event down that long after others that arrived with it
+_READINGS_PER_COUNT = 4  # dead letters are counted that much less often
+
+
+@dataclass
+class RecentOrder:
+    """When an order opened and closed, empty where that is not known, and its status."""
+
+    opened_at: str = ""
+    closed_at: str = ""
+    status: str = "PENDING"
+
+    @property
+    def last_at(self) -> str:
+        """Its latest time; an order with none is later than any other."""
+        return max(self.opened_at, self.closed_at) or journal.END
+
+
+@dataclass
+class Memory:
+    """What earlier readings found."""
+
+    readings: int = 0
+    arrived_at: dict[str, str] = field(default_factory=dict)  # by the event's id
+    orders: dict[str, RecentOrder] = field(default_factory=dict)
+    dead_letters: int | None = None
+
+
+class RecentActivity:
+    """Reads the journal again and again, each time only what is new."""
+
+    def __init__(self, cache: StackCache) -> None:
+        self._cache = cache
+        self._memory = Memory()
+
+    def read(self) -> dict[str, Any]:
+        """New events, oldest first, with the figures of the last minutes; or `down`, with why nothing can be read.
+
+        The first reading has no events: what happened before is not new.
+        """
+        try:
+            return self._read(self._cache.get())
+        except (SagaError, BotoCoreError, ClientError) as error:
+            self._cache.forget()
+            self._memory = Memory()
+            return {"down": str(error)}
+
+    def _read(self, stack: Stack) -> dict[str, Any]:
+        stack.where.check()
+        new = self._new_items(stack)
+        is_first = self._memory.readings == 0
+        if self._memory.readings % _READINGS_PER_COUNT == 0:
+            self._memory.dead_letters = dead_letters.counted(stack)
+        self._memory.readings += 1
+        events = [] if is_first else [_event(item) for item in new]
+        return {"events": events, "figures": _figures(self._memory.orders), "deadLetters": self._memory.dead_letters}
+
+    def _new_items(self, stack: Stack) -> list[dict[str, Any]]:
+        memory = self._memory
+        oldest = _shifted(Timestamp.now(), -timedelta(minutes=MINUTES))
+        items = journal.arrivals(stack, self._since(oldest), EVENTS_MAX)
+        new = [item for item in reversed(items) if item["eventId"] not in memory.arrived_at]
+        if items:
+            memory.arrived_at = {item["eventId"]: item["arrivedAt"] for item in items}
+        for item in new:
+            _remember(memory.orders, item)
+        memory.orders = {order_id: order for order_id, order in memory.orders.items() if order.last_at >= oldest}
+        return new
+
+    def _since(self, oldest: str) -> str:
+        """From when to read: a little before the newest event that is known, but not before `oldest`."""
+        if not self._memory.arrived_at:
+            return oldest
+        newest = max(self._memory.arrived_at.values())
+        return max(oldest, _shifted(newest, -_OVERLAP))
+
+
+def _remember(orders: dict[str, RecentOrder], item: dict[str, Any]) -> None:
+    order = orders.setdefault(item["orderId"], RecentOrder())
+    if item["detailType"] == OrderCreated.name and not order.opened_at:
+        order.opened_at = item["toldAt"]
+    state = STATE_AFTER.get(item["detailType"])
+    if state in shop.CLOSED and not order.closed_at:
+        order.closed_at = item["toldAt"]
+        order.status = state
+
+
+def _figures(orders: dict[str, RecentOrder]) -> dict[str, Any]:
+    now = Timestamp.now()
+    opened = [order for order in orders.values() if order.opened_at]
+    closed = [order for order in orders.values() if order.closed_at]
+    opened_per_age = Counter(journal.milliseconds(order.opened_at, now) // 60_000 for order in opened)
+    closed_per_status = Counter(order.status for order in closed)
+    took = sorted(journal.milliseconds(order.opened_at, order.closed_at) for order in closed if order.opened_at)
+    return {
+        "perMinute": [opened_per_age[age] for age in reversed(range(MINUTES))],
+        "closed": {status: closed_per_status[status] for status in shop.CLOSED},
+        "p50Ms": _percentile(took, 0.5),
+        "p99Ms": _percentile(took, 0.99),
+    }
+
+
+def _event(item: dict[str, Any]) -> dict[str, Any]:
+    name = item["detailType"]
+    source = item["source"]
+    return {
+        "orderId": item["orderId"],
+        "name": name,
+        "kind": choreography.kind_of(name),
+        "toldBy": source.removeprefix("saga."),
+        "toldAt": item["toldAt"],
+        "heardBy": choreography.heard_by(name, source),
+    }
+
+
+def _shifted(timestamp: str, by: timedelta) -> str:
+    return Timestamp.of(datetime.fromisoformat(timestamp) + by)
+
+
+def _percentile(ordered: list[int], share: float) -> int | None:
+    """The smallest number that this share of all is not above; None if there are no numbers."""
+    if not ordered:
+        return None
+    return ordered[math.ceil(share * len(ordered)) - 1]

@@ -1,0 +1,144 @@
+"""What the page reads from its server, and what it has it do."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from journal.items import STATES
+from saga.event import Event
+from sagactl.design import choreography
+from sagactl.errors import SagaError
+from sagactl.stack import api, dead_letters, journal, redrive, shop, story
+from sagactl.stack.deployed import Stack
+from sagactl.stack.redrive import Outcome
+
+ORDERS_PER_PAGE = 25
+_REQUEST_HEADERS = ("content-type", "idempotency-key")
+_RESPONSE_HEADERS = ("content-type", "location")
+
+
+class Endpoints:
+    """A method for each route. `find` gives the stack, or raises SagaError."""
+
+    def __init__(self, find: Callable[[], Stack]) -> None:
+        self._find = find
+
+    def graph(self, _: Request) -> Response:
+        """The services, and every event with the services that tell and hear it."""
+        events: list[dict[str, Any]] = []
+        for service in choreography.services():
+            events += [_event(event, service) for event in choreography.tells_of(service)]
+        return JSONResponse({"services": choreography.services(), "events": events})
+
+    def presets(self, _: Request) -> Response:
+        """The five ways an order can go, each as the order to place for it; and where the stack is."""
+        stack = self._find()
+        units = shop.available_of(stack, shop.PRODUCT) or 0
+        ways = [vars(way) | {"productId": shop.PRODUCT} for way in shop.five_ways(units)]
+        return JSONResponse({"place": stack.where.endpoint_url or "AWS", "ways": ways})
+
+    def orders(self, request: Request) -> Response:
+        """The newest orders in the states asked for; `next` is where the next page starts, or null."""
+        states = _states(request)
+        before = request.query_params.get("before", journal.END)
+        found = journal.orders(self._find(), states, limit=ORDERS_PER_PAGE + 1, before=before)
+        shown = found[:ORDERS_PER_PAGE]
+        following = shown[-1].cursor if len(found) > len(shown) else None
+        return JSONResponse({"orders": [_order(order) for order in shown], "next": following})
+
+    def order_story(self, request: Request) -> Response:
+        stack = self._find()
+        try:
+            found = story.read(stack, request.path_params["order_id"])
+        except SagaError as error:
+            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+        return JSONResponse(story.fields(found))
+
+    async def put_order(self, request: Request) -> Response:
+        """Places an order with an event on the bus; the API has no part in it."""
+        order = await _json(request)
+        stack = await run_in_threadpool(self._find)
+        try:
+            order_id = await run_in_threadpool(shop.place, stack, order, "bus")
+        except SagaError as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
+        return JSONResponse({"orderId": order_id}, HTTPStatus.ACCEPTED)
+
+    def dead_letters(self, _: Request) -> Response:
+        with dead_letters.held(self._find()) as found:
+            letters = [letter.fields(letter.failure) for letter in found.letters]
+        return JSONResponse({"deadLetters": letters})
+
+    async def redrive(self, request: Request) -> Response:
+        """Redrives the dead letter with the `messageId` given, or all of them if none is given."""
+        message_id = (await _json(request)).get("messageId")
+        outcomes = await run_in_threadpool(self._redrive, message_id)
+        return JSONResponse({"redriven": [_outcome(outcome) for outcome in outcomes]})
+
+    def _redrive(self, message_id: object) -> list[Outcome]:
+        stack = self._find()
+        with dead_letters.held(stack) as found:
+            letters = [letter for letter in found.letters if message_id in (None, letter.message_id)]
+            return list(redrive.redrive(stack, letters))
+
+    async def forward(self, request: Request) -> Response:
+        """Sends the request on to the deployed API, signed, and answers what the API answers."""
+        path = "/orders"
+        if "order_id" in request.path_params:
+            path += f"/{quote(request.path_params['order_id'], safe='')}"
+        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        body = await request.body()
+        answer = await run_in_threadpool(lambda: api.send(self._find(), request.method, path, headers, body))
+        kept = {name: value for name, value in answer.headers.items() if name.lower() in _RESPONSE_HEADERS}
+        return Response(answer.content, answer.status_code, kept)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        content = json.loads(await request.body())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "body: expected a JSON object")
+    return content
+
+
+def _states(request: Request) -> list[str]:
+    """The states that the query names; all of them if it names none."""
+    states = request.query_params.getlist("state") or list(STATES)
+    for state in states:
+        if state not in STATES:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, f"state: {state!r} is not one of {', '.join(STATES)}")
+    return states
+
+
+def _event(event: type[Event], service: str) -> dict[str, Any]:
+    unasked = [step for step in choreography.steps() if step.heard is None]
+    return {
+        "name": event.name,
+        "kind": choreography.kind_of(event.name),
+        "toldBy": service,
+        "heardBy": choreography.heard_by(event.name, event.source),
+        "isUnasked": any(event in step.tells for step in unasked),
+    }
+
+
+def _order(order: journal.Summary) -> dict[str, Any]:
+    return {
+        "orderId": order.order_id,
+        "status": order.status,
+        "openedAt": order.opened_at,
+        "tookMs": order.took_ms,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    error = str(outcome.failure) if outcome.failure else None
+    return {"event": outcome.letter.name, "became": outcome.became, "error": error}
