@@ -49,6 +49,12 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 .saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi.py | .venv/installed
 	@.venv/bin/python -m sagactl.local.asyncapi && touch $@
 
+# Biome, which formats and checks JavaScript, HTML and CSS. Only `make check` needs it.
+.saga/biome/installed: requirements/package.json requirements/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	@touch $@
+
 .PHONY: demo
 demo: setup ## Run five orders on a LocalStack of their own, one for each way a saga can go
 	@.venv/bin/saga demo
@@ -80,6 +86,10 @@ chaos: setup ## Send 200 orders through a storm of faults; SEED=7 repeats one
 fuzz: setup ## Send 20,000 inputs made from the schemas, valid and not, through both doors
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
+.PHONY: pictures
+pictures: setup ## Take the pictures of the page in docs/ anew; needs Chromium
+	@PYTHONPATH=tests .venv/bin/python -m browser.pictures
+
 PLOTS ?= docs/performance
 .PHONY: bench
 bench: setup .saga/bench/installed ## Measure what a saga costs and how fast it is; draws docs/performance/
@@ -91,10 +101,11 @@ bench: setup .saga/bench/installed ## Measure what a saga costs and how fast it 
 	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 
 .PHONY: check
-check: setup .saga/checkov/installed ## Run linters and type checker, and compare the template with the code
+check: setup .saga/checkov/installed .saga/biome/installed ## Run linters and type checker, and compare the template with the code
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infra/sagactl tests
+	@.saga/biome/node_modules/.bin/biome check --error-on-warnings
 	@.venv/bin/python -m sagactl.checks
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
@@ -116,3 +127,5 @@ lock: .venv/bin/uv ## Write the lock files anew; LOCK=--upgrade takes newer vers
 	@$(COMPILE) $(LOCK) --group functions -o functions/requirements.txt
 	@$(COMPILE) $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	@for file in requirements/*.in; do $(COMPILE) $(LOCK) "$$file" -o "$${file%.in}.txt"; done
+	@npm install --prefix requirements --package-lock-only --omit-lockfile-registry-resolved \
+	  --no-audit --no-fund --loglevel=error > /dev/null

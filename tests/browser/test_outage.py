@@ -5,8 +5,7 @@ from support.deployment import free_port
 
 from sagactl.local import localstack
 from sagactl.page import serving
-from sagactl.stack import aws, shop
-from sagactl.stack import deployed as stack
+from sagactl.stack import aws, deployed, shop
 from sagactl.stack.deployment import deploy
 
 TIMEOUT_MS = 30_000
@@ -14,16 +13,21 @@ TIMEOUT_MS = 30_000
 
 def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(browser: Browser) -> None:
     port = free_port()
-    with serving.served(lambda: stack.find(use_aws=False, port=port), port=0) as address, browser.new_page() as page:
+
+    def find() -> deployed.Stack:
+        return deployed.find(use_aws=False, port=port)
+
+    with serving.served(find, port=0) as address, browser.new_page() as page:
         page.goto(address)
-        down, connection = page.locator("#down"), page.locator("#connection")
+        down = page.locator("#down")
+        connection = page.locator("#connection")
         gone = f"No LocalStack answers at http://127.0.0.1:{port}. Start it: saga up."
         expect(down).to_have_text(gone, timeout=TIMEOUT_MS)
         with localstack.running(port):
             expect(down).to_contain_text("There is no stack named saga", timeout=TIMEOUT_MS)
             where = aws.target(port=port)
-            deployed = stack.Stack(where, deploy(where, {}))
-            shop.set_available(deployed, shop.PRODUCT, 500)
+            stack = deployed.Stack(where, deploy(where, {}))
+            shop.set_available(stack, shop.PRODUCT, 500)
             expect(connection).to_have_text(f"Live from 127.0.0.1:{port}", timeout=TIMEOUT_MS)
             expect(down).to_be_hidden()
 
@@ -31,4 +35,4 @@ def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(brow
             expect(page.locator("#story-status")).to_contain_text("COMPLETED", timeout=TIMEOUT_MS)
         expect(down).to_have_text(gone, timeout=TIMEOUT_MS)
         expect(connection).to_have_text("Not connected")
-        expect(page.locator("#story-status")).to_contain_text("COMPLETED")  # what is shown stays
+        expect(page.locator("#story-status")).to_contain_text("COMPLETED")  # what was shown stays

@@ -1,6 +1,7 @@
-"""The page, as somebody uses it who has nothing else."""
+"""The page, used as a person uses it."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -10,11 +11,14 @@ from playwright.sync_api import Page, expect
 from support.driver import Saga, eventually
 
 from contracts.events import EVENTS
+from saga.event import Timestamp
 from sagactl.design import samples
 from sagactl.stack import aws, shop
 from sagactl.stack.deployed import Stack
 
 TIMEOUT_MS = 30_000
+SIGNS = {"COMPLETED": "✓", "FAILED": "✕"}
+LAST_EVENTS = {"COMPLETED": "ShipmentOK", "FAILED": "OrderFailed"}
 ALL_UNDONE = {"ShipmentFail", "PaymentCancel", "StockRelease", "OrderFailed"}
 STORIES = {
     # way: the order's status, what each service recorded in the end, and events that its story must have
@@ -25,28 +29,36 @@ STORIES = {
     "Payment and stock both fail": ("FAILED", ["FAILED"], {"OrderFailed"}),
 }
 
+NOTE_MARKS = """() => {
+  window.seen = new Set();
+  const note = (changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) window.seen.add(node.getAttribute("class"));
+    }
+  };
+  new MutationObserver(note).observe(document.querySelector("#graph"), { childList: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def order_id(saga: Saga) -> str:
-    """Of an order that is closed."""
+    """The ID of an order that is closed."""
     order_id = shop.place(saga.stack, {"productId": shop.PRODUCT, "quantity": 2, "amount": 1000}, "api")
     saga.close(order_id)
     return order_id
 
 
 @pytest.mark.parametrize("way", shop.five_ways(500), ids=lambda way: way.title)
-def test_an_order_is_placed_and_closes_with_the_right_story(page: Page, way: shop.Way) -> None:
+def test_placing_an_order_shows_its_story(page: Page, way: shop.Way) -> None:
     status, recorded, told = STORIES[way.title]
     page.get_by_label(way.title, exact=True).check()
-    assert page.get_by_label("Through").input_value() == way.via
+    assert page.get_by_label("Send to").input_value() == way.via
     page.get_by_role("button", name="Place order").click()
 
-    expect(page.locator("#story-status")).to_have_text(
-        f"{'✓' if status == 'COMPLETED' else '✕'} {status}", timeout=TIMEOUT_MS
-    )
+    expect(page.locator("#story-status")).to_have_text(f"{SIGNS[status]} {status}", timeout=TIMEOUT_MS)
     order_id = page.locator("#story-id").inner_text()
     assert page.url.endswith(f"#{order_id}")
-    last = "ShipmentOK" if status == "COMPLETED" else "OrderFailed"
+    last = LAST_EVENTS[status]
     expect(page.locator("#timeline").get_by_text(last, exact=True)).to_be_visible(timeout=TIMEOUT_MS)
     row = page.locator(f'#orders [data-id="{order_id}"]')
     expect(row).to_contain_text(status, timeout=TIMEOUT_MS)
@@ -60,28 +72,25 @@ def test_an_order_is_placed_and_closes_with_the_right_story(page: Page, way: sho
     assert page.locator("#waits li").count() == 0
 
 
-def test_an_open_order_is_marked_and_says_what_it_waits_for(page: Page, saga: Saga) -> None:
+def test_an_open_order_shows_its_age_and_what_it_waits_for(page: Page, saga: Saga) -> None:
     order_id = str(uuid.uuid4())
-    saga.put(entries("PaymentOK", order_id))
+    saga.tell(samples.event("PaymentOK", order_id, Timestamp.now()))
     page.get_by_label("Open", exact=True).check()
     row = page.locator(f'#orders [data-id="{order_id}"]')
     expect(row.locator(".took")).to_contain_text("open ", timeout=TIMEOUT_MS)
     row.get_by_role("link").click()
-    expect(page.locator("#waits")).to_contain_text("Waits: nobody has told StockReserved, for ", timeout=TIMEOUT_MS)
+    waits = page.locator("#waits")
+    expect(waits).to_have_text(re.compile(r"Waiting for .+: nobody has told StockReserved\."), timeout=TIMEOUT_MS)
     page.get_by_label("Completed", exact=True).check()
     expect(row).to_have_count(0)
 
 
-def test_events_travel_along_the_graph(page: Page) -> None:
-    page.evaluate(
-        """() => { window.seen = new Set(); new MutationObserver((all) => all.forEach((change) => change.addedNodes
-           .forEach((node) => window.seen.add(node.getAttribute("class"))))).observe(document.querySelector("#graph"),
-           { childList: true }) }"""
-    )
+def test_events_move_along_the_graph(page: Page) -> None:
+    page.evaluate(NOTE_MARKS)
     page.get_by_label("Shipment is refused").check()
     page.get_by_role("button", name="Place order").click()
-    travelled = {"dot happy", "dot failing"}
-    eventually(lambda: travelled <= set(page.evaluate("[...window.seen]")) or None, "both kinds on the graph")
+    both = {"dot happy", "dot failing"}
+    eventually(lambda: both <= set(page.evaluate("[...window.seen]")), "marks of both kinds on the graph")
 
 
 def test_a_dead_letter_is_shown_and_redriven(page: Page, saga: Saga, stack: Stack) -> None:
@@ -100,8 +109,9 @@ def test_a_dead_letter_is_shown_and_redriven(page: Page, saga: Saga, stack: Stac
     assert reserved["status"] == {"S": "RESERVED"}
 
 
-def test_what_an_event_says_is_text_and_nothing_else(page: Page, saga: Saga) -> None:
-    order_id, markup = str(uuid.uuid4()), "<img src=x onerror='window.hacked = 1'>"
+def test_markup_in_an_event_is_shown_as_text(page: Page, saga: Saga) -> None:
+    order_id = str(uuid.uuid4())
+    markup = "<img src=x onerror='window.hacked = 1'>"
     detail = samples.detail("PaymentOK", order_id) | {"note": markup}
     saga.put([{"Source": f"saga.{markup}", "DetailType": markup, "Detail": json.dumps(detail)}])
     page.goto(f"{page.url}#{order_id}")
@@ -113,24 +123,22 @@ def test_what_an_event_says_is_text_and_nothing_else(page: Page, saga: Saga) -> 
     assert page.evaluate("window.hacked") is None
 
 
-def test_a_link_to_an_order_can_be_shared_and_an_order_is_found_by_its_id(
-    page: Page, address: str, order_id: str
-) -> None:
+def test_an_order_is_found_by_its_link_and_by_its_id(page: Page, address: str, order_id: str) -> None:
     page.goto(f"{address}/#{order_id}")
     page.reload()
     expect(page.locator("#story-id")).to_have_text(order_id, timeout=TIMEOUT_MS)
     page.goto(f"{address}/#{uuid.uuid4()}")
     expect(page.locator("#story-none")).to_contain_text("Nobody knows of an order")
-    page.get_by_label("Find an order by its id").fill(order_id)
+    page.get_by_label("Find an order by its ID").fill(order_id)
     page.keyboard.press("Enter")
     expect(page.locator("#story-id")).to_have_text(order_id, timeout=TIMEOUT_MS)
 
 
-def test_all_is_done_by_keyboard_with_the_focus_in_sight(page: Page) -> None:
+def test_the_keyboard_does_everything_and_the_focus_is_visible(page: Page) -> None:
     page.locator("[name=way]").first.focus()
     page.keyboard.press("ArrowDown")
     assert page.get_by_label("Payment is declined").is_checked()
-    for _ in range(5):  # product, quantity, amount, the way, the button
+    for _ in range(5):  # product, quantity, amount, where to send it, the button
         page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
@@ -157,15 +165,8 @@ def test_it_fits_and_axe_finds_nothing_serious(
     stack.client("sqs").purge_queue(QueueUrl=stack.outputs["DeadLetterQueueUrl"])
 
 
-def entries(name: str, order_id: str) -> list[dict[str, str]]:
-    return [
-        {key: value for key, value in entry.items() if key != "EventBusName"}
-        for entry in samples.fresh_entries(name, "", order_id)
-    ]
-
-
 def send_dead_letter(stack: Stack, service: str, event: dict[str, Any]) -> None:
-    """What Lambda sends once a function has raised until its retries were spent."""
+    """What Lambda sends once a function has raised at an event, and at each retry."""
     name = f"{aws.STACK_NAME}-{service}"
     arn = stack.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     context = {"functionArn": f"{arn}:$LATEST", "condition": "RetriesExhausted", "approximateInvokeCount": 3}

@@ -1,65 +1,85 @@
-// The page, put together: what the server sees goes to whoever shows it.
+// The page as a whole: what its server reports goes to the parts that show it.
 
-import { ask, byId } from "./dom.js";
+import { ask, logFailure, NO_SERVER } from "./api.js";
+import { byId } from "./dom.js";
 import { showFigures } from "./figures.js";
-import { drawGraph, showClosed, travel } from "./graph.js";
-import { countLetters, startLetters } from "./letters.js";
-import { isNewest, refreshOrders, startOrders } from "./orders.js";
-import { refreshWays, startPlacing } from "./place.js";
+import { drawGraph, moveAlong, showClosed } from "./graph.js";
+import { showLetters, startLetters } from "./letters.js";
+import { isShowingNewest, refreshOrders, startOrders } from "./orders.js";
+import { refreshPresets, startPlacing } from "./place.js";
 import { isAbout, isStoryOpen, refreshStory, showStory, startStory } from "./story.js";
 
-const STORY_LOOK_MS = 1000;
-let isUp = false;
+const STORY_PERIOD_MS = 1000;
+let isConnected = false;
 
 startOrders();
 startPlacing();
 startStory();
 startLetters();
 drawGraph(await ask("page/graph"));
-addEventListener("hashchange", chosen);
-await showStory(location.hash.slice(1));
+addEventListener("hashchange", showChosenStory);
+await showStory(chosenOrder());
 
 const live = new EventSource("page/live");
-live.onmessage = ({ data }) => hear(JSON.parse(data));
-live.onerror = () => connection("gone", "The page's server does not answer. Start it: saga watch.");
-setInterval(() => isUp && isStoryOpen() && refreshStory(), STORY_LOOK_MS);
+live.onmessage = (message) => showNews(JSON.parse(message.data));
+live.onerror = () => showDisconnected(NO_SERVER);
+setInterval(refreshOpenStory, STORY_PERIOD_MS);
 
-
-
-function hear({ down, events, figures, deadLetters }) {
-  if (down) return connection("gone", down);
-  if (!isUp) regained();
+function showNews({ down, events, figures, deadLetters }) {
+  if (down) {
+    showDisconnected(down);
+    return;
+  }
+  if (!isConnected) showConnected();
   showFigures(figures);
   showClosed(figures.closed);
-  countLetters(deadLetters).catch(complain);
-  if (!events.length) return;
-  travel(events);
-  if (isNewest()) refreshOrders().catch(complain);
+  showLetters(deadLetters).catch(logFailure);
+  if (events.length > 0) showEvents(events);
+}
+
+function showEvents(events) {
+  moveAlong(events);
+  if (isShowingNewest()) refreshOrders().catch(logFailure);
   if (events.some((event) => isAbout(event.orderId))) refreshStory();
 }
 
-function regained() {
-  isUp = true;
-  refreshOrders().catch(complain);
-  if (isStoryOpen()) refreshStory();
-  refreshWays().then((place) => connection("live", `Live from ${place.replace(/^https?:\/\//, "")}`)).catch(complain);
+async function showConnected() {
+  isConnected = true;
+  refreshOrders().catch(logFailure);
+  refreshOpenStory();
+  try {
+    const place = await refreshPresets();
+    showConnection("live", `Live from ${place.replace(/^https?:\/\//, "")}`);
+    byId("down").hidden = true;
+  } catch (error) {
+    logFailure(error);
+  }
 }
 
-function connection(is, text) {
-  if (is === "gone") isUp = false;
-  byId("connection").dataset.is = is;
-  byId("connection").textContent = is === "gone" ? "Not connected" : text;
-  byId("down").hidden = is !== "gone";
-  if (is === "gone" && byId("down").textContent !== text) byId("down").textContent = text;
+function showDisconnected(reason) {
+  isConnected = false;
+  showConnection("gone", "Not connected");
+  byId("down").hidden = false;
+  // Screen readers say an alert again whenever its text is set.
+  if (byId("down").textContent !== reason) byId("down").textContent = reason;
 }
 
-/** What fails because all is down is said by the next look. */
-function complain(error) {
-  console.warn(error.message);
+function showConnection(state, text) {
+  byId("connection").dataset.is = state;
+  byId("connection").textContent = text;
 }
 
-async function chosen() {
-  await showStory(location.hash.slice(1));
+/** An order that is closed does not change any more. */
+function refreshOpenStory() {
+  if (isConnected && isStoryOpen()) refreshStory();
+}
+
+function chosenOrder() {
+  return location.hash.slice(1);
+}
+
+async function showChosenStory() {
+  await showStory(chosenOrder());
   byId("story-title").focus({ preventScroll: true });
   byId("story").scrollIntoView({ block: "nearest" });
 }

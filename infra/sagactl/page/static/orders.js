@@ -1,78 +1,147 @@
-// The orders, newest first, a page at a time.
+// The list of orders, newest first, a page at a time.
 
-import { ask, badge, byId, el, shownMs, shownTime } from "./dom.js";
+import { ask, logFailure } from "./api.js";
+import { byId, el } from "./dom.js";
+import { durationText, shortId, statusBadge, timeText } from "./format.js";
 
-const STATES = { All: [], Open: ["PENDING", "FAILING"], Completed: ["COMPLETED"], Failed: ["FAILED"] };
+const AGES_PERIOD_MS = 1000;
+const OPEN = ["PENDING", "FAILING"];
+const FILTERS = {
+  All: [],
+  Open: OPEN,
+  Completed: ["COMPLETED"],
+  Failed: ["FAILED"],
+};
+
 const list = byId("orders");
-let only = "All";
-let before = null;   // where the page shown starts; the newest where null
-let next = null;
-let shown = [];
+let filter = "All";
+let pageStart = null; // the server's mark of a page; null is the newest page
+let nextPageStart = null;
+let orders = [];
 
 export function startOrders() {
-  for (const state of Object.keys(STATES)) {
-    const choose = () => { only = state; before = null; refreshOrders(); };
-    const radio = el("input", { type: "radio", name: "state", value: state, checked: state === only, onchange: choose });
-    byId("states").append(el("label", {}, radio, el("span", {}, state)));
-  }
-  byId("older").addEventListener("click", () => { before = next; refreshOrders(); });
-  byId("newest").addEventListener("click", () => { before = null; refreshOrders(); });
-  const search = byId("search");
-  search.addEventListener("input", show);
-  search.addEventListener("submit", (submitted) => {
-    submitted.preventDefault();
-    const wanted = sought();
-    if (wanted) location.hash = shown.find((order) => order.orderId.startsWith(wanted))?.orderId ?? wanted;
-  });
-  setInterval(show, 1000);   // ages
+  byId("states").append(...Object.keys(FILTERS).map(filterRow));
+  byId("older").addEventListener("click", () => showPage(nextPageStart));
+  byId("newest").addEventListener("click", () => showPage(null));
+  byId("search").addEventListener("input", showOrders);
+  byId("search").addEventListener("submit", openSought);
+  setInterval(showOrders, AGES_PERIOD_MS);
 }
 
-export const isNewest = () => before === null;
+export function isShowingNewest() {
+  return pageStart === null;
+}
 
 export async function refreshOrders() {
-  const asked = `${only} ${before}`;
-  const query = new URLSearchParams(STATES[only].map((state) => ["state", state]));
-  if (before) query.append("before", before);
-  const answer = await ask(`page/orders?${query}`);
-  if (asked !== `${only} ${before}`) return;
-  shown = answer.orders;
-  next = answer.next;
-  show();
+  const asked = pagePath();
+  const answer = await ask(asked);
+  const isOutdated = asked !== pagePath();
+  if (isOutdated) return;
+  orders = answer.orders;
+  nextPageStart = answer.next;
+  showOrders();
 }
 
-const sought = () => byId("search").elements.id.value.trim().toLowerCase();
+function pagePath() {
+  const query = new URLSearchParams(FILTERS[filter].map((state) => ["state", state]));
+  if (pageStart) query.append("before", pageStart);
+  return `page/orders?${query}`;
+}
 
-function show() {
-  const rows = shown.filter((order) => order.orderId.startsWith(sought()));
-  const old = new Map([...list.children].map((row) => [row.dataset.id, row]));
-  rows.forEach((order, place) => {
-    const row = old.get(order.orderId) ?? emptyRow(order);
-    fill(row, order);
-    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
+function filterRow(name) {
+  const radio = el("input", {
+    type: "radio",
+    name: "state",
+    value: name,
+    checked: name === filter,
+    onchange: () => showFilter(name),
   });
-  while (list.children.length > rows.length) list.lastElementChild.remove();
-  byId("orders-none").hidden = rows.length > 0;
-  byId("orders-none").textContent = sought() ? "None here begins so. Enter finds a whole id anywhere." : only === "All" ? "No order yet." : `No order is ${only.toLowerCase()}.`;
-  byId("older").hidden = !next;
-  byId("newest").hidden = isNewest();
+  return el("label", {}, radio, el("span", {}, name));
 }
 
-/** Rows are kept as they change, so that the focus stays where it is. */
-function emptyRow(order) {
-  const link = el("a", { href: `#${order.orderId}` }, el("span", { class: "state" }), el("code", {}, order.orderId.slice(0, 8)), el("time", { datetime: order.openedAt }, shownTime(order.openedAt)), el("span", { class: "took" }));
-  return el("li", { "data-id": order.orderId }, link);
+function showFilter(name) {
+  filter = name;
+  showPage(null);
 }
 
-function fill(row, order) {
+function showPage(start) {
+  pageStart = start;
+  refreshOrders().catch(logFailure);
+}
+
+function soughtId() {
+  return byId("search").elements.id.value.trim().toLowerCase();
+}
+
+function soughtOrders() {
+  return orders.filter((order) => order.orderId.startsWith(soughtId()));
+}
+
+/** Opens the first order in the list that is sought, or else any order with this ID. */
+function openSought(submitted) {
+  submitted.preventDefault();
+  if (soughtId() === "") return;
+  const [found] = soughtOrders();
+  location.hash = found ? found.orderId : soughtId();
+}
+
+function showOrders() {
+  const sought = soughtOrders();
+  showRows(sought);
+  byId("orders-none").hidden = sought.length > 0;
+  byId("orders-none").textContent = emptyText();
+  byId("older").hidden = nextPageStart === null;
+  byId("newest").hidden = isShowingNewest();
+}
+
+function emptyText() {
+  if (soughtId())
+    return "No order in this list starts with that. Press Enter to look for a full ID.";
+  if (filter === "All") return "No orders yet.";
+  return `No ${filter.toLowerCase()} orders.`;
+}
+
+/** Keeps the rows that are there, so that the focus stays where it is. */
+function showRows(sought) {
+  const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  sought.forEach((order, place) => {
+    const row = rows.get(order.orderId) ?? newRow(order);
+    updateRow(row, order);
+    const inPlace = list.children[place] ?? null;
+    if (inPlace !== row) list.insertBefore(row, inPlace);
+  });
+  while (list.children.length > sought.length) list.lastElementChild.remove();
+}
+
+function newRow({ orderId, openedAt }) {
+  const link = el(
+    "a",
+    { href: `#${orderId}` },
+    el("span", { class: "state" }),
+    el("code", {}, shortId(orderId)),
+    el("time", { datetime: openedAt }, timeText(openedAt)),
+    el("span", { class: "took" }),
+  );
+  return el("li", { "data-id": orderId }, link);
+}
+
+function updateRow(row, order) {
   const link = row.firstElementChild;
   if (row.dataset.status !== order.status) {
     row.dataset.status = order.status;
-    link.querySelector(".state").replaceChildren(badge(order.status));
+    link.querySelector(".state").replaceChildren(statusBadge(order.status));
   }
-  const isOpen = STATES.Open.includes(order.status);
-  const took = isOpen ? `open ${shownMs(Math.max(0, Date.now() - Date.parse(order.openedAt)))}` : shownMs(order.tookMs);
-  link.querySelector(".took").textContent = took;
-  row.classList.toggle("open", isOpen);
-  if (location.hash === `#${order.orderId}`) link.setAttribute("aria-current", "true");
-  else link.removeAttribute("aria-current");
+  row.classList.toggle("open", OPEN.includes(order.status));
+  link.querySelector(".took").textContent = tookText(order);
+  if (location.hash === `#${order.orderId}`) {
+    link.setAttribute("aria-current", "true");
+  } else {
+    link.removeAttribute("aria-current");
+  }
+}
+
+function tookText({ status, openedAt, tookMs }) {
+  if (!OPEN.includes(status)) return durationText(tookMs);
+  const age = Math.max(0, Date.now() - Date.parse(openedAt));
+  return `open ${durationText(age)}`;
 }

@@ -1,40 +1,78 @@
-// Placing an order, with the five ways a saga can go as presets.
+// Placing an order, with a preset for each of the five ways a saga can go.
 
-import { ask, byId, el } from "./dom.js";
+import { ask, logFailure } from "./api.js";
+import { byId, el } from "./dom.js";
+import { shortId } from "./format.js";
 
 const form = byId("place");
+const PATHS = { api: "orders", bus: "page/orders" };
 
 export function startPlacing() {
-  form.addEventListener("submit", async (submitted) => {
-    submitted.preventDefault();
-    const { productId, quantity, amount, via } = Object.fromEntries(new FormData(form));
-    const order = { productId, quantity: Number(quantity), amount: Number(amount) };
-    const button = form.querySelector(".primary");
-    button.disabled = true;
-    try {
-      const { orderId } = await ask(via === "bus" ? "page/orders" : "orders", order);
-      byId("placed").textContent = `Order ${orderId.slice(0, 8)} is placed.`;
-      location.hash = orderId;
-    } catch (error) {
-      byId("placed").textContent = error.message;
-    } finally {
-      button.disabled = false;
-      refreshWays().catch(() => {});
-    }
-  });
-  form.querySelector(".fields").addEventListener("input", () => { for (const way of form.querySelectorAll("[name=way]")) way.checked = false; });
+  form.addEventListener("submit", placeOrder);
+  form.querySelector(".fields").addEventListener("input", uncheckPresets);
 }
 
-/** The presets; what is out of stock depends on what is in stock. */
-export async function refreshWays() {
+/**
+ * Shows the presets, which depend on how much is in stock.
+ * Returns where the stack is: an address, or AWS.
+ */
+export async function refreshPresets() {
   const { ways, place } = await ask("page/shop");
-  const isFirst = !form.elements.productId.value;
-  const chosen = isFirst ? ways[0].title : form.querySelector("[name=way]:checked")?.value;
-  byId("ways").replaceChildren(...ways.map((way) => {
-    const choose = () => { for (const [name, value] of Object.entries(way)) if (form.elements[name]) form.elements[name].value = value; };
-    const radio = el("input", { type: "radio", name: "way", value: way.title, checked: way.title === chosen, onchange: choose });
-    if (way.title === chosen) choose();
-    return el("label", {}, radio, el("span", {}, way.title));
-  }));
+  const isFirstTime = form.elements.productId.value === "";
+  const chosen = isFirstTime ? ways[0].title : checkedPreset()?.value;
+  byId("ways").replaceChildren(...ways.map((way) => presetRow(way, way.title === chosen)));
+  const preset = ways.find((way) => way.title === chosen);
+  if (preset) fillFields(preset);
   return place;
+}
+
+async function placeOrder(submitted) {
+  submitted.preventDefault();
+  const button = form.querySelector(".primary");
+  button.disabled = true;
+  try {
+    const { orderId } = await ask(PATHS[form.elements.via.value], wantedOrder());
+    byId("placed").textContent = `Order ${shortId(orderId)} is placed.`;
+    location.hash = orderId;
+  } catch (error) {
+    byId("placed").textContent = error.message;
+  } finally {
+    button.disabled = false;
+    refreshPresets().catch(logFailure);
+  }
+}
+
+function wantedOrder() {
+  const { productId, quantity, amount } = form.elements;
+  return {
+    productId: productId.value,
+    quantity: Number(quantity.value),
+    amount: Number(amount.value),
+  };
+}
+
+function presetRow(way, isChosen) {
+  const radio = el("input", {
+    type: "radio",
+    name: "way",
+    value: way.title,
+    checked: isChosen,
+    onchange: () => fillFields(way),
+  });
+  return el("label", {}, radio, el("span", {}, way.title));
+}
+
+function fillFields(way) {
+  for (const name of ["productId", "quantity", "amount", "via"]) {
+    form.elements[name].value = way[name];
+  }
+}
+
+function checkedPreset() {
+  return form.querySelector("[name=way]:checked");
+}
+
+function uncheckPresets() {
+  const checked = checkedPreset();
+  if (checked) checked.checked = false;
 }
