@@ -1,56 +1,59 @@
-"""The `saga` command, put together from its commands."""
+"""The `saga` command: which commands there are. Each is in a module of its name in `commands`."""
+
+from importlib.metadata import version
+from typing import Annotated, ClassVar
 
 import typer
 
-from sagactl.commands import (
-    demo,
-    deploy,
-    dlq,
-    down,
-    env,
-    event,
-    graph,
-    load,
-    logs,
-    new,
-    order,
-    orders,
-    replay,
-    stock,
-    trace,
-    up,
-    url,
-    watch,
-)
-from sagactl.commands.bench import cold_start, cost, scale
-from sagactl.terminal import SagaGroup
+from sagactl.commands.group import LazyGroup, Listed
 
-app = typer.Typer(
-    cls=SagaGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    help="Run the order saga on this machine or on AWS, and look at what it does.",
-)
-app.command()(demo.demo)
-app.command()(up.up)
-app.command()(deploy.deploy)
-app.command()(down.down)
-app.add_typer(stock.app, name="stock")
-app.command()(order.order)
-app.command()(orders.orders)
-app.command()(event.event)
-app.command()(url.url)
-app.command()(trace.trace)
-app.command()(logs.logs)
-app.command()(watch.watch)
-app.command()(dlq.dlq)
-app.command()(replay.replay)
-app.command()(graph.graph)
-app.command()(new.new)
-app.command()(env.env)
-bench = typer.Typer(no_args_is_help=True, help="Measure what a saga costs, and how fast it is.")
-bench.command()(cost.cost)
-bench.command("cold-start")(cold_start.cold_start)
-bench.command()(scale.scale)
-app.add_typer(bench, name="bench")
-app.command()(load.load)
+_RUN = "Run the saga"
+_LOOK = "See what happens"
+_REPAIR = "Repair what failed"
+_DESIGN = "Change the design"
+_MEASURE = "Measure"
+_TOOLS = "Use with curl, aws and sam"
+
+
+class Commands(LazyGroup):
+    package = "sagactl.commands"
+    # The panels of `saga --help` are in this sequence, and in each panel its commands.
+    listed: ClassVar = {
+        "demo": Listed("Start, deploy, and run five orders: one for each way a saga can go.", _RUN),
+        "up": Listed("Start LocalStack, an AWS on this machine, without Docker.", _RUN),
+        "deploy": Listed("Build the functions and deploy the stack, with the SAM CLI.", _RUN),
+        "stock": Listed("List or set how many units of each product are available.", _RUN),
+        "order": Listed("Place an order.", _RUN),
+        "down": Listed("Stop LocalStack and all that it runs.", _RUN),
+        "orders": Listed("List the newest orders and their status.", _LOOK),
+        "trace": Listed("Show what happened to an order, event by event, and why.", _LOOK),
+        "logs": Listed("Print what the functions log, merged by time.", _LOOK),
+        "watch": Listed("Show the orders live on a web page.", _LOOK),
+        "dlq": Listed("List or redrive dead letters: the events that could not be handled.", _REPAIR),
+        "replay": Listed("Put events of an order, or of a period, on the bus again.", _REPAIR),
+        "graph": Listed("Print which service hears and tells which event.", _DESIGN),
+        "new": Listed("Write the files of a new service: its code, template and test.", _DESIGN),
+        "bench": Listed("Measure what a saga costs and how fast it is.", _MEASURE),
+        "load": Listed("Place many orders at a steady rate, and check them all.", _MEASURE),
+        "url": Listed("Print the address of the API.", _TOOLS),
+        "event": Listed("Print an event for aws events put-events.", _TOOLS),
+        "env": Listed("Print the functions' settings for sam local invoke.", _TOOLS),
+    }
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"saga {version('saga-choreography')}")
+        raise typer.Exit
+
+
+@app.callback()
+def saga(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run the order saga on this machine or on AWS, and see what it does."""

@@ -1,4 +1,4 @@
-"""How commands talk to a person: progress and errors on stderr, results on stdout."""
+"""How commands talk to a person: progress and errors go to stderr, results to stdout."""
 
 import json
 import sys
@@ -7,37 +7,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import typer
 from rich.console import Console, RenderableType
-from rich.markup import escape
-from rich.progress import track
 from rich.table import Column, Table
-from typer.core import TyperGroup
-
-from sagactl.errors import SagaError
-
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-# Without markup, because what it prints comes from events, which may say anything.
-out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 EVENT_STYLE = {"progress": "green", "failure": "red", "compensation": "yellow"}
 STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
+_PIPE_WIDTH = None if sys.stdout.isatty() else 200  # columns; a terminal has its own
 
-
-class SagaGroup(TyperGroup):
-    """Turns a SagaError of any command into one line and exit code 1."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SagaError as error:
-            err.print("[red]error:[/]", escape(str(error)))
-            raise typer.Exit(1) from None
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Without markup, because what it prints comes from events, which may contain anything.
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_PIPE_WIDTH)
 
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Show what is going on, and in the end how long it took."""
+    """Shows what is being done, and how long it took once it is done."""
     started = time.monotonic()
     with err.status(title):
         yield
@@ -45,23 +29,34 @@ def step(title: str) -> Iterator[None]:
 
 
 def progress[T](items: Iterable[T], title: str, total: int) -> Iterable[T]:
-    """Show on a terminal how many of the items are done."""
+    """Shows on a terminal how many of the items are done."""
+    from rich.progress import track
+
     return track(items, title, total, console=err, transient=True, disable=not err.is_terminal)
 
 
 def plain(text: str) -> str:
-    """On one line, and nothing that a terminal obeys: what events say may be anything."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """Returns the text on one line, without anything that a terminal obeys: what events say may be anything."""
+    return "".join(map(_printable, text))
+
+
+def counted(number: int, thing: str) -> str:
+    """Returns such as "1 order" or "2 orders"."""
+    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def table(*columns: str) -> Table:
-    """A table whose cells are never cut, so that ids can be copied."""
+    """Returns a table whose cells are never cut, so that IDs can be copied."""
     return Table(*(Column(column, no_wrap=True) for column in columns), box=None, pad_edge=False, header_style="dim")
 
 
 def result(fields: Any, shown: RenderableType, *, as_json: bool) -> None:
-    """Print what a command found, for a person or for a program."""
+    """Prints what a command found, for a person or for a program."""
     if as_json:
         print(json.dumps(fields))
     else:
         out.print(shown)
+
+
+def _printable(letter: str) -> str:
+    return letter if letter.isprintable() else " "

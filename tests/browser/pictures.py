@@ -14,6 +14,7 @@ from support.driver import Saga
 
 from saga.event import Timestamp
 from sagactl.design import samples
+from sagactl.design.ways import PRODUCT, UNITS, five_ways
 from sagactl.local import localstack
 from sagactl.page import serving
 from sagactl.paths import PROJECT
@@ -22,8 +23,7 @@ from sagactl.stack.deployed import Stack
 from sagactl.stack.deployment import deploy
 from sagactl.terminal import step
 
-UNITS = 500
-WAYS = {way.title: way for way in shop.five_ways(UNITS)}
+WAYS = {way.title: way for way in five_ways().values()}
 GOES_WELL = "All goes well"
 REFUSED = "Shipment is refused"
 ORDERS = [
@@ -50,7 +50,7 @@ def main() -> None:
     with localstack.running(port):
         where = aws.target(port=port)
         stack = Stack(where, deploy(where, {}, step=step))
-        shop.set_available(stack, shop.PRODUCT, UNITS)
+        shop.set_available(stack, PRODUCT, UNITS)
         with step(f"{len(ORDERS)} orders"):
             shown = place_orders(Saga(stack))
         with step("Pictures"), serving.served(lambda: stack, port=0) as address, chromium() as browser:
@@ -72,7 +72,7 @@ def place_orders(saga: Saga) -> str:
 
 def place(stack: Stack, title: str) -> str:
     way = WAYS[title]
-    return shop.place(stack, {"productId": shop.PRODUCT, "quantity": way.quantity, "amount": way.amount}, way.via)
+    return shop.place(stack, {"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount}, "api")
 
 
 def take(browser: Browser, url: str, stack: Stack, scheme: Scheme) -> None:

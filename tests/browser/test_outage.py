@@ -3,6 +3,7 @@
 from playwright.sync_api import Browser, expect
 from support.deployment import free_port
 
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
 from sagactl.page import serving
 from sagactl.stack import aws, deployed, shop
@@ -27,7 +28,7 @@ def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(brow
             expect(down).to_contain_text("There is no stack named saga", timeout=TIMEOUT_MS)
             where = aws.target(port=port)
             stack = deployed.Stack(where, deploy(where, {}))
-            shop.set_available(stack, shop.PRODUCT, 500)
+            shop.set_available(stack, PRODUCT, UNITS)
             expect(connection).to_have_text(f"Live from 127.0.0.1:{port}", timeout=TIMEOUT_MS)
             expect(down).to_be_hidden()
 

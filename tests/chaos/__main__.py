@@ -13,7 +13,7 @@ from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
 
-from sagactl.commands import demo
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
 from sagactl.stack import aws, shop
 from sagactl.stack.deployed import Stack
@@ -32,7 +32,7 @@ def main() -> None:
     with localstack.running(port):
         where = aws.target(port=port)
         stack = Stack(where, deploy(where, {}, step=step))
-        shop.set_available(stack, shop.PRODUCT, demo.UNITS)
+        shop.set_available(stack, PRODUCT, UNITS)
         with step(f"{FULL.orders} orders through the storm, and what mends them"):
             found = storm(stack, plan(seed, FULL))
         with step("The journal catches up"):

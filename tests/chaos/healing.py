@@ -7,7 +7,8 @@ from chaos.clients import Placed, put_again
 from chaos.faulty_bus import FaultyBus
 
 from saga.bus import EventBridgeBus
-from sagactl.stack import books, dead_letters, shop
+from sagactl.design import choreography
+from sagactl.stack import books, dead_letters
 from sagactl.stack import redrive as redriving
 from sagactl.stack.deployed import Stack
 
@@ -53,7 +54,7 @@ def until_quiet(bus: FaultyBus) -> None:
 
 def still_open(stack: Stack, order_ids: set[str]) -> set[str]:
     found = {order_id: books.state_of(stack, "order", order_id) for order_id in order_ids}
-    return {order_id for order_id, order in found.items() if order is None or order.status not in shop.CLOSED}
+    return {order_id for order_id, order in found.items() if order is None or order.status not in choreography.closed()}
 
 
 def redrive(stack: Stack, order_ids: set[str]) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from sagactl.commands import demo
+from sagactl.design.ways import PRODUCT, five_ways
 from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
@@ -90,7 +90,7 @@ def plan(seed: int, size: Size) -> Plan:
 
 def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
     """As many of each way as of any other, through both doors, in an order of the seed's."""
-    cases = [(story, via) for story in demo.five_ways() for via in _DOORS]
+    cases = [(way, via) for way in five_ways().values() for via in _DOORS]
     drawn = [cases[number % len(cases)] for number in range(size.orders)]
     draws.shuffle(drawn)
     return [
@@ -98,8 +98,8 @@ def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
             at_seconds=size.seconds * number / size.orders,
             via=via,
             key=f"chaos {seed} {number}",
-            fields={"productId": shop.PRODUCT, "quantity": story.quantity, "amount": story.amount},
-            expected=story.expected,
+            fields={"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount},
+            expected=way.ends,
         )
-        for number, (story, via) in enumerate(drawn)
+        for number, (way, via) in enumerate(drawn)
     ]

@@ -2,7 +2,7 @@
 
 from chaos.storm import Storm
 
-from sagactl.stack import shop
+from sagactl.design import choreography
 
 
 def report(storm: Storm) -> str:
@@ -12,7 +12,7 @@ def report(storm: Storm) -> str:
     expired = sum("OrderExpired" in facts for facts in bus.facts.values())
     posted_again = sum(placed.posts - 1 for placed in storm.placed if placed.posts)
     statuses = ", ".join(f"{number} {status}" for status, number in sorted(storm.findings.statuses.items()))
-    closed = sum(storm.findings.statuses[status] for status in shop.CLOSED)
+    closed = sum(storm.findings.statuses[status] for status in choreography.closed())
     orders = len(storm.placed)
     lines = [
         "Faults, and what became of them",

@@ -15,6 +15,7 @@ from chaos.plan import Plan, Wanted
 from chaos.processes import Processes
 
 from saga.bus import EventBridgeBus
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, books, shop
 from sagactl.stack.deployed import Stack
 
@@ -66,7 +67,7 @@ def storm(stack: Stack, planned: Plan) -> Storm:
 
 def warm_up(stack: Stack, bus: FaultyBus) -> None:
     """An order before the storm: functions are started one by one, and tell through the faulty bus from now on."""
-    order_id = shop.place(stack, {"productId": shop.PRODUCT, "quantity": 1, "amount": 1}, "api")
+    order_id = shop.place(stack, {"productId": PRODUCT, "quantity": 1, "amount": 1}, "api")
     assert shop.wait_until_closed(stack, order_id), f"{order_id} stays open without any fault"
     assert {"OrderCreated", "PaymentOK", "StockReserved", "ShipmentOK"} == bus.facts[order_id].keys()
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support.driver import PRODUCT, Saga
+from support.driver import Saga
 
+from sagactl.design.ways import PRODUCT
 from sagactl.stack.deployed import Stack
 
 GOOD = {"productId": PRODUCT, "quantity": 2, "amount": 1000}

@@ -3,7 +3,7 @@
 from chaos.plan import SHORT, plan
 from chaos.storm import storm
 
-from sagactl.stack import shop
+from sagactl.design import choreography
 from sagactl.stack.deployed import Stack
 
 SEED = 1
@@ -12,7 +12,7 @@ SEED = 1
 def test_every_order_closes_and_the_books_balance_whatever_goes_wrong(stack: Stack) -> None:
     found = storm(stack, plan(SEED, SHORT))
     assert found.findings.problems == []
-    assert found.findings.statuses.keys() <= set(shop.CLOSED)
+    assert found.findings.statuses.keys() <= set(choreography.closed())
     assert found.findings.statuses.total() == SHORT.orders
     # There was a storm, and orders came through it.
     assert found.injected.kills

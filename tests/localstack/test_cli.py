@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from support.deployment import resources
-from support.driver import PRODUCT, Saga, eventually
+from support.driver import Saga, eventually
 from typer.testing import CliRunner, Result
 
 from sagactl.cli import app
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack
 
@@ -78,6 +79,8 @@ def test_orders_are_placed_waited_for_and_listed(command: Command, saga: Saga) -
 
     for order in eventually(listed, "both orders in the list"):
         assert order["events"].keys() >= {"OrderCreated", "ShipmentOK"}
+    assert ids[0] not in {order["orderId"] for order in answer(command("orders", "--status", "FAILED", "--json"))}
+    assert answer(command("trace", ids[0][:12], "--json"))["orderId"] == ids[0]
     lines = {line.split()[0]: line.split() for line in command("orders").stdout.splitlines()}
     for order_id in ids:
         assert (lines[order_id][1], lines[order_id][-2]) == ("COMPLETED", "ShipmentOK")
@@ -154,9 +157,9 @@ REFUSED = {
     ),
     "before it is put on the bus": (
         ("order", "--product", PRODUCT, "--quantity", "0", "--amount", "0.001", "--via", "bus"),
-        "That is no order: quantity: ",
+        "The order is not valid: quantity: ",
     ),
-    "for its product": (("stock", "set", "no product", "1"), "'no product' is no product: "),
+    "for its product": (("stock", "set", "no product", "1"), "'no product' is not a valid product ID: "),
 }
 
 

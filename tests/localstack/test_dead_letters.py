@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from support.driver import PRODUCT, Saga, eventually, order_created
+from support.driver import Saga, eventually, order_created
 
 from contracts.events import OrderCreated, StockFailed, StockReserved
 from contracts.values import Amount
 from saga.event import HOPS_MAX, Metadata, Timestamp
 from saga.serialization import to_json
 from sagactl.design import samples
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, dead_letters
 from sagactl.stack.deployed import Stack
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.driver import PRODUCT, Saga, eventually, order_created
+from support.driver import Saga, eventually, order_created
 
 from contracts.events import OrderCreated
 from order.reactions import Order
@@ -15,6 +15,7 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import to_json
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import api, books, journal
 from sagactl.stack.dead_letters import Failure
 from sagactl.stack.deployed import Stack

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.driver import PRODUCT, Saga, order_created
+from support.driver import Saga, order_created
 
 from contracts.events import OrderCreated, OrderExpired
 from contracts.values import Amount
 from saga.event import Event, Timestamp
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, books, journal
 from sagactl.stack.deployed import Stack
 

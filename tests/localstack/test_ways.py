@@ -5,8 +5,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from support.driver import PRODUCT, Saga
+from support.driver import Saga
 
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import books, shop
 from sagactl.stack.deployed import Stack
 

@@ -138,7 +138,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(page: httpx.Client, body: s
 
 def test_an_order_that_nobody_knows_is_not_found_and_an_unknown_state_is_refused(page: httpx.Client) -> None:
     order_id = str(uuid.uuid4())
-    assert page.get(f"/page/orders/{order_id}").json()["problems"][0].startswith("Nobody knows of an order")
+    assert page.get(f"/page/orders/{order_id}").json()["problems"][0].startswith("There is no order")
     assert page.get("/page/orders/mine").status_code == page.get("/nowhere").status_code == 404
     assert page.get("/page/orders?state=LOST").status_code == 400
 

@@ -18,6 +18,7 @@ from contracts.values import Amount
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Event, Timestamp
 from sagactl.cli import app
+from sagactl.design.ways import PRODUCT
 from sagactl.local import localstack
 from sagactl.stack import aws, books, dead_letters, journal, shop
 from sagactl.stack.dead_letters import DeadLetter
@@ -27,7 +28,6 @@ from sagactl.stack.deployment import deploy
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
 QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
-PRODUCT = shop.PRODUCT
 STOCKED = 500
 
 

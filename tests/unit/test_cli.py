@@ -2,28 +2,29 @@
 
 import _socket
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-import click
 import pytest
-import typer.main
+from support.commands import COMMANDS
 from support.deployment import PROJECT
 from typer.testing import CliRunner, Result
 
 from contracts.events import EVENTS
 from saga.serialization import parse
-from sagactl.cli import app
-from sagactl.commands import orders
+from sagactl.cli import Commands, app
+from sagactl.commands.bench import Measurements
+from sagactl.commands.group import LazyGroup, command_in
 from sagactl.local import dynamodb, localstack
-from sagactl.stack import deployment, journal
+from sagactl.stack import deployment
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
 
@@ -108,17 +109,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with the words that call it."""
-    group = group or typer.main.get_command(app)
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = {" ".join(path): command for path, command in commands()}
+GROUPS: list[type[LazyGroup]] = [Commands, Measurements]
+HEAVY = {"aws_lambda_powertools", "boto3", "botocore", "httpx", "localstack", "starlette", "uvicorn"}
 
 
 # -- help
@@ -135,6 +127,62 @@ def test_help_says_what_a_command_does_and_what_each_option_is(name: str) -> Non
         said = getattr(parameter, "help", None)
         assert said, parameter.name
         assert words(said).split(" ")[0] in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["orders", "--help"]], ids=" ".join)
+def test_help_imports_nothing_that_takes_long(arguments: list[str]) -> None:
+    code = "import sys; from sagactl.cli import app; app(standalone_mode=False); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    *helped, modules = ran.stdout.splitlines()
+    assert any("Usage: " in line for line in helped)
+    assert not HEAVY & set(modules.split())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_command_is_listed_by_the_first_line_of_its_docstring(group: type[LazyGroup]) -> None:
+    for name, listed in group.listed.items():
+        assert command_in(group.package, name).help.split("\n")[0] == listed.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("order", ["api", "bus"]),
+        ("graph", ["table", "svg"]),
+        ("orders", ["PENDING", "FAILING", "COMPLETED", "FAILED"]),
+        ("event", list(EVENTS)),
+        ("logs", ["order", "payment", "inventory", "shipping", "journal"]),
+    ],
+)
+def test_help_names_the_choices(name: str, choices: list[str]) -> None:
+    text = words(run(name, "--help").stdout)
+    assert all(choice in text for choice in choices)
+
+
+@pytest.mark.parametrize("arguments", [[], ["dlq"], ["dlq", "redrive"], ["bench"], ["bench", "cost"]], ids=" ".join)
+def test_h_is_help(arguments: list[str]) -> None:
+    assert run(*arguments, "-h").stdout == run(*arguments, "--help").stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"saga {version('saga-choreography')}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("saga or", {"order", "orders"}),
+        ("saga bench c", {"cost", "cold-start"}),
+        ("saga orders --status F", {"FAILING", "FAILED"}),
+        ("saga event Ship", {"ShipmentOK", "ShipmentFail"}),
+        ("saga order --via b", {"bus"}),
+    ],
+)
+def test_a_shell_completes(typed: str, completed: set[str]) -> None:
+    asked = {"_SAGA_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    saga_command = Path(sys.executable).with_name("saga")
+    ran = subprocess.run([saga_command], env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert set(ran.stdout.split()) == completed
 
 
 def words(text: str) -> str:
@@ -175,7 +223,7 @@ def test_event_is_about_a_fresh_order_unless_one_is_given() -> None:
         (["ordercreated"], f"There is no event 'ordercreated'. Choose one of {', '.join(EVENTS)}."),
         (
             ["PaymentOK", "--order", "mine"],
-            "That is no event: orderId: Invalid UUID. Give --order the id of an order, or leave it out.",
+            "'mine' is not a valid ID. Give it whole, or at least its first 6 characters; to list them: saga orders.",
         ),
     ],
 )
@@ -193,6 +241,7 @@ ASKING = [
     ["orders"],
     ["url"],
     ["dlq"],
+    ["dlq", "list"],
     ["dlq", "redrive"],
     ["replay", "--order", "5a9a0001-0000-4000-8000-000000000001"],
     ["trace", "5a9a0001-0000-4000-8000-000000000001"],
@@ -226,7 +275,7 @@ def test_deploy_wants_sam_then_localstack(port: str, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("command", ["orders", "demo"])
 def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, command: str, url: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    assert error(run(command)) == f"AWS_ENDPOINT_URL is no address: {url!r}. Set it to {LOCAL}, or unset it."
+    assert error(run(command)) == f"AWS_ENDPOINT_URL is not a valid address: {url!r}. Set it to {LOCAL}, or unset it."
 
 
 @pytest.mark.parametrize(
@@ -324,7 +373,7 @@ def up_fails(port: str) -> str:
 
 
 def test_down_with_nothing_running(installed: Path) -> None:
-    assert run("down").stdout == "No LocalStack of ours was running.\n"
+    assert run("down").stdout == "No LocalStack started by saga up was running.\n"
     assert json.loads(run("down", "--json").stdout) == {"stopped": []}
     assert {path.name for path in installed.iterdir()} == {"installed", "venv"}
 
@@ -334,7 +383,7 @@ def test_down_after_a_crash_clears_up(installed: Path) -> None:
     (left / "tmp/functions").mkdir(parents=True)
     (left / "state.json").write_text('{"pid": 1}')
     (left / "localstack.log").touch()
-    assert run("down").stdout == "No LocalStack of ours was running.\n"
+    assert run("down").stdout == "No LocalStack started by saga up was running.\n"
     assert [path.name for path in left.iterdir()] == ["localstack.log"]
 
 
@@ -359,15 +408,3 @@ def test_down_kills_all_that_carries_the_mark_of_its_port(installed: Path) -> No
 
 def sleeping(folder: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([str(shutil.which("sleep")), "600"], env={"LAMBDA_PROCESS_MARK": str(folder)})
-
-
-# -- saga orders
-
-
-def test_orders_shows_what_any_event_says_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = {"OrderCreated": "2026-01-31T12:00:00.005Z"}
-    found = [journal.Summary("[/red] :cat:", "PENDING", "2026-01-31T12:00:00.000Z", events)]
-    monkeypatch.setattr(orders, "find", lambda **_: None)
-    monkeypatch.setattr(journal, "orders", lambda *_, **__: found)
-    [_, line] = run("orders").stdout.splitlines()
-    assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from saga.event import Timestamp
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
+from sagactl.design import choreography
 from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local import loading
 from sagactl.stack import books, shop
@@ -55,7 +56,7 @@ def walk(serial: Serial, path: Path, key: str) -> Walked:
             order_id = serial.place(path.wanted, key)
         serial.deliver(path.times)
     status = books.state_of(serial.stack, "order", order_id).status
-    if status not in shop.CLOSED:
+    if status not in choreography.closed():
         raise AssertionError(f"{key} ends {status}")
     return walked
 

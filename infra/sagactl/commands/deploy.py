@@ -14,31 +14,34 @@ Parameters = Annotated[
     typer.Option(
         "--parameter",
         metavar="NAME=VALUE",
-        help="A parameter of template.yaml, for instance DeadlineSeconds=5. Can be repeated.",
+        help="A parameter of template.yaml, such as DeadlineSeconds=5. Can be repeated.",
     ),
 ]
-
-
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show what sam prints, not only when it fails.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show what sam prints, even if it succeeds.")]
 
 
 def deploy(
-    port: Port = None,
-    aws: Aws = False,
     parameter: Parameters = None,
     verbose: Verbose = False,
+    port: Port = None,
+    aws: Aws = False,
     as_json: Json = False,
 ) -> None:
-    """Build the functions and deploy the stack, with sam build and sam deploy.
+    """Build the functions and deploy the stack, with the SAM CLI.
 
-    To LocalStack on this machine, or with --aws to AWS; the template is the same.
+    It goes to LocalStack, or with --aws to AWS. The template is the same.
     """
     where = target(aws=aws, port=port)
-    pairs = [pair.partition("=") for pair in parameter or []]
-    if malformed := [name for name, equals, _ in pairs if not (name and equals)]:
-        message = f"{malformed[0]!r} is not NAME=VALUE"
-        raise typer.BadParameter(message, param_hint="--parameter")
-    parameters = {name: value for name, _, value in pairs}
-    outputs = deploy_stack(where, parameters, verbose=verbose, step=step)
+    outputs = deploy_stack(where, _parameters(parameter or []), verbose=verbose, step=step)
     url = api_url(where, outputs)
     result({"apiUrl": url, "outputs": outputs}, f"Deployed. Orders: POST {url}/orders", as_json=as_json)
+
+
+def _parameters(pairs: list[str]) -> dict[str, str]:
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--parameter")
+        parameters[name] = value
+    return parameters

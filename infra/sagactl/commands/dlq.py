@@ -1,87 +1,135 @@
-"""`saga dlq`: what could not be handled, and what becomes of it now."""
+"""`saga dlq`: the events that could not be handled."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
 from sagactl.stack import dead_letters
-from sagactl.stack.dead_letters import DeadLetter, Found
-from sagactl.stack.deployed import Stack, find
-from sagactl.stack.redrive import redrive
-from sagactl.terminal import err, plain, progress, result
+from sagactl.stack.dead_letters import DeadLetter
+from sagactl.stack.deployed import find
+from sagactl.stack.redrive import Redriven, redrive
+from sagactl.terminal import counted, err, plain, progress, result
 
-_SHOWN_LENGTH = 200  # of an error, which JSON has in full
+_SHOWN_LENGTH = 200  # characters of an error; JSON has all of it
+
+Order = Annotated[
+    str | None,
+    typer.Option("--order", metavar="ORDER", help="Only dead letters of this order: its ID, or the start of it."),
+]
+Letters = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", help="Dead letters to redrive: IDs, or the start of them. Default: all."),
+]
 
 
-def dlq(
-    action: Annotated[Literal["list", "redrive"], typer.Argument(help="What to do with the dead letters.")] = "list",
-    order: Annotated[str | None, typer.Option(metavar="ID", help="Only the dead letters of this order.")] = None,
-    port: Port = None,
-    aws: Aws = False,
-    as_json: Json = False,
-) -> None:
-    """List the events that could not be handled, the newest failure first, or redrive them.
+class ListsByDefault(TyperGroup):
+    """`saga dlq` lists, as `saga dlq list` does, and takes the same options."""
 
-    Redriving is always safe: it invokes just the function that failed, and keeps the event if it fails again.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
+        if is_option or not args:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
-    Poison is an event that is refused for what it says. Exits with 1 if any event still fails.
+
+app = typer.Typer(cls=ListsByDefault, add_completion=False)
+
+
+@app.callback()
+def dlq() -> None:
+    """List or redrive dead letters: the events that could not be handled.
+
+    Without a subcommand, it lists.
+    """
+
+
+@app.command("list")
+def dlq_list(order: Order = None, port: Port = None, aws: Aws = False, as_json: Json = False) -> None:
+    """List the dead letters, the newest failure first.
+
+    Poison is an event that the function refuses for what it says: redriving it
+    can't help.
     """
     stack = find(use_aws=aws, port=port)
-    with ExitStack() as at_end:
+    with err.status("Reading the dead-letter queue"), dead_letters.held(stack) as found:
+        letters = dead_letters.of_order(found.letters, order)
+    fields = {"deadLetters": [letter.fields(letter.failure) for letter in letters]}
+    lines = [f"{_heading(letter)}\n    {_shown(str(letter.failure))}" for letter in letters]
+    if letters:
+        lines.append(f"{counted(len(letters), 'dead letter')}. Next: saga dlq redrive")
+    else:
+        lines.append("No dead letters.")
+    _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
+
+
+@app.command("redrive")
+def dlq_redrive(
+    letter_ids: Letters = None, order: Order = None, port: Port = None, aws: Aws = False, as_json: Json = False
+) -> None:
+    """Hand each event once more to the function that failed at it.
+
+    This is always safe: nothing is done twice, and an event that fails again
+    stays in the queue. Exits with 1 if any event fails again.
+    """
+    stack = find(use_aws=aws, port=port)
+    with ExitStack() as until_done:
         with err.status("Reading the dead-letter queue"):
-            found = at_end.enter_context(dead_letters.held(stack, order))
-        if action == "list":
-            _list(found, as_json=as_json)
-        else:
-            _redrive(stack, found, as_json=as_json)
+            found = until_done.enter_context(dead_letters.held(stack))
+        letters = dead_letters.chosen(dead_letters.of_order(found.letters, order), letter_ids or [])
+        title = f"Redriving {counted(len(letters), 'dead letter')}"
+        outcomes = list(progress(redrive(stack, letters), title, len(letters)))
+    fields = {"redriven": [{"became": one.became} | one.letter.fields(one.failure) for one in outcomes]}
+    lines = [f"{_heading(one.letter)}\n    {_became(one)}" for one in outcomes]
+    lines.append(_summary(outcomes))
+    _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
+    failing = [one for one in outcomes if one.failure]
+    if failing:
+        message = f"{len(failing)} of {counted(len(outcomes), 'dead letter')} still failing, and kept in the queue"
+        raise SagaError(message, "Fix the cause, then: saga dlq redrive")
 
 
-def _list(found: Found, *, as_json: bool) -> None:
-    fields = {"deadLetters": [letter.fields(letter.failure) for letter in found.letters]}
-    said = f"{_count(found)}. Next: saga dlq redrive" if found.letters else "No dead letters."
-    lines = [f"{_heading(letter)}\n    {_tries(letter)}{_shown(str(letter.failure))}" for letter in found.letters]
-    _report(fields, [*lines, said], found, as_json=as_json)
-
-
-def _redrive(stack: Stack, found: Found, *, as_json: bool) -> None:
-    outcomes = list(progress(redrive(stack, found.letters), f"Redriving {_count(found)}", len(found.letters)))
-    redriven = [{"became": outcome.became} | outcome.letter.fields(outcome.failure) for outcome in outcomes]
-    became = Counter(outcome.became for outcome in outcomes)
-    said = ", ".join(f"{count} {word}" for word, count in became.items()) or "No dead letters"
-    lines = [
-        f"{_heading(o.letter)}\n    {f'still failing: {_shown(str(o.failure))}' if o.failure else o.became}"
-        for o in outcomes
-    ]
-    _report({"redriven": redriven}, [*lines, f"{said}."], found, as_json=as_json)
-    if failing := sum(1 for outcome in outcomes if outcome.failure):
-        message = f"{failing} of {_count(found)} still failing, and kept in the queue"
-        raise SagaError(message, "Mend the cause, then: saga dlq redrive")
-
-
-def _report(fields: dict[str, Any], lines: list[str], found: Found, *, as_json: bool) -> None:
-    if found.may_be_more:
-        lines.append("There may be more, held by another reader or beyond what is read at a time. Try again.")
-    result(fields | {"mayBeMore": found.may_be_more}, "\n".join(lines), as_json=as_json)
+def _report(fields: dict[str, Any], lines: list[str], *, may_be_more: bool, as_json: bool) -> None:
+    if may_be_more:
+        lines.append(
+            "There may be more: another reader has them, or they are beyond what is read at a time. Try again."
+        )
+    result(fields | {"mayBeMore": may_be_more}, "\n".join(lines), as_json=as_json)
 
 
 def _heading(letter: DeadLetter) -> str:
-    """An order's id is never cut, so that it can be copied."""
+    """Two lines: the dead letter and its event, then the order. IDs are never cut, so that they can be copied."""
     where = f" in {letter.function_name}" if letter.function else ""
-    return f"{_moment(letter.last_at)}  {_shown(letter.name):13}  {_shown(letter.order_id or 'of no order')}{where}"
+    first = f"{letter.message_id}  {_moment(letter.last_at)}  {_shown(letter.name)}{where}"
+    return f"{first}\n    {_order(letter)}{_tries(letter)}"
+
+
+def _order(letter: DeadLetter) -> str:
+    return f"order {_shown(letter.order_id)}" if letter.order_id else "no order"
 
 
 def _tries(letter: DeadLetter) -> str:
     if letter.attempts is None:
         return ""
-    return f"{letter.attempts} tr{'y' if letter.attempts == 1 else 'ies'} since {_moment(letter.first_at)}; "
+    tries = "1 try" if letter.attempts == 1 else f"{letter.attempts} tries"
+    return f", {tries} since {_moment(letter.first_at)}"
 
 
-def _count(found: Found) -> str:
-    return f"{len(found.letters)} dead letter{'' if len(found.letters) == 1 else 's'}"
+def _became(one: Redriven) -> str:
+    return f"still failing: {_shown(str(one.failure))}" if one.failure else one.became
+
+
+def _summary(outcomes: Sequence[Redriven]) -> str:
+    if not outcomes:
+        return "No dead letters."
+    became = Counter(one.became for one in outcomes)
+    counts = ", ".join(f"{count} {word}" for word, count in became.items())
+    return f"{counts}."
 
 
 def _moment(timestamp: str) -> str:
@@ -89,5 +137,5 @@ def _moment(timestamp: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Not for ever: what is in a dead letter may be anything."""
+    """A dead letter may contain anything, of any length."""
     return plain(text) if len(text) <= _SHOWN_LENGTH else f"{plain(text[:_SHOWN_LENGTH])}…"

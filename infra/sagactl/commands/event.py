@@ -7,20 +7,36 @@ import typer
 
 from contracts.events import EVENTS
 from saga.serialization import Refused
+from sagactl.commands.options import Aws, Port
 from sagactl.design import samples
 from sagactl.errors import SagaError
+from sagactl.stack import ids
+from sagactl.stack.deployed import find
+
+_NAMES = ", ".join(EVENTS)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {_NAMES}.", autocompletion=lambda: list(EVENTS))]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="ORDER", help="The order's ID, or the start of a deployed order's. Default: a new order."
+    ),
+]
+Bus = Annotated[str, typer.Option("--bus", metavar="NAME", help="The name of the event bus.")]
 
 
-def event(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(EVENTS)}.")],
-    order_id: Annotated[str | None, typer.Option("--order", help="Its order; a fresh one if not given.")] = None,
-    bus: Annotated[str, typer.Option(help="Name of the event bus.")] = "saga",
-) -> None:
-    """Print an event that happens now, for: aws events put-events --entries "$(saga event OrderCreated)"."""
+def event(name: Name, order: Order = None, bus: Bus = "saga", port: Port = None, aws: Aws = False) -> None:
+    """Print an event for aws events put-events.
+
+    It happens now: aws events put-events --entries "$(saga event OrderCreated)".
+    """
     if name not in EVENTS:
-        raise SagaError(f"There is no event {name!r}", f"Choose one of {', '.join(EVENTS)}")
+        raise SagaError(f"There is no event {name!r}", f"Choose one of {_NAMES}")
+    if order and not ids.is_whole(order):
+        ids.check(order, "saga orders")
+        order = ids.order_id_of(find(use_aws=aws, port=port), order)
     try:
-        entries = samples.fresh_entries(name, bus, order_id)
+        entries = samples.fresh_entries(name, bus, order)
     except Refused as refused:
-        raise SagaError(f"That is no event: {refused}", "Give --order the id of an order, or leave it out") from None
+        raise SagaError(f"The event is not valid: {refused}", "Fix it and try again") from None
     print(json.dumps(entries, indent=2))

@@ -1,4 +1,4 @@
-"""`saga graph`: who hears and tells which event."""
+"""`saga graph`: which service hears and tells which event."""
 
 from typing import Annotated, Literal
 
@@ -9,13 +9,14 @@ from sagactl.design import choreography
 from sagactl.design.drawing import names, svg
 from sagactl.terminal import out, table
 
-type Format = Literal["table", "svg"]
+Format = Annotated[Literal["table", "svg"], typer.Option("--format", help="How to print it.")]
 
 
-def graph(
-    as_format: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
-) -> None:
-    """Print who hears and tells which event, read off the reactions' signatures."""
+def graph(as_format: Format = "table") -> None:
+    """Print which service hears and tells which event.
+
+    This is read from the signatures of the services' reactions.
+    """
     match as_format:
         case "table":
             out.print(as_table())

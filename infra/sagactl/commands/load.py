@@ -1,4 +1,4 @@
-"""`saga load`: many orders at a rate, how long they take, and whether the books balance in the end."""
+"""`saga load`: many orders at a steady rate."""
 
 from typing import Annotated
 
@@ -10,22 +10,32 @@ from sagactl.errors import SagaError
 from sagactl.stack.deployed import find
 from sagactl.terminal import result
 
+Orders = Annotated[int, typer.Option("--orders", min=1, max=100_000, help="How many orders.")]
+Rate = Annotated[float, typer.Option("--rate", min=0.1, max=1000, help="Orders a second, at most.")]
+Products = Annotated[
+    int,
+    typer.Option("--products", min=1, max=1000, help="How many products; with 1, all orders compete for its stock."),
+]
+
 
 def load(
-    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 100,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second, at most.")] = 5,
-    products: Annotated[int, typer.Option(min=1, max=1000, help="Over how many products; 1 makes it hot.")] = 10,
+    orders: Orders = 100,
+    rate: Rate = 5,
+    products: Products = 10,
     port: Port = None,
     aws: Aws = False,
     as_json: Json = False,
 ) -> None:
-    """Place orders at a rate through the API, one unit each, and wait until all are closed.
+    """Place many orders at a steady rate, and check them all.
 
-    Exits with 1 if an order stays open or money and stock don't balance. It stocks products load-1, load-2, ...
+    Each order is for one unit, and goes through the API. The products load-1,
+    load-2, ... are stocked first. Exits with 1 if an order stays open or if money
+    and stock don't balance.
     """
     stack = find(use_aws=aws, port=port)
     done, conflicts, problems = placed(stack, orders, rate, products)
-    p50, p99 = done.percentile(50), done.percentile(99)
+    p50 = done.percentile(50)
+    p99 = done.percentile(99)
     outcomes = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))
     balance = "Money and stock do not balance." if problems else "Money and stock balance."
     said = (

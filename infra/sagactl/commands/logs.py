@@ -1,4 +1,4 @@
-"""`saga logs`: what the functions log, merged by time, as one reads it."""
+"""`saga logs`: what the functions log."""
 
 import itertools
 import json
@@ -9,65 +9,129 @@ from rich.text import Text
 
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.design.choreography import kind_of
+from sagactl.paths import PROJECT
+from sagactl.stack import ids
 from sagactl.stack.deployed import find
-from sagactl.stack.logs import Line, groups_of, look_again, since_when
-from sagactl.stack.story import order_id_in
+from sagactl.stack.logs import MINUTES, Line, groups_of, look_again, since_when
 from sagactl.terminal import EVENT_STYLE, out, plain
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan")
-
-
 _LEVELS = {"WARN": "yellow", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}  # ours, Lambda's own
+_SERVICES = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/app.py"))
 
+# What Powertools, or Lambda itself, adds to every line. --json prints it, too.
+_NOISE = {
+    "cold_start",
+    "correlation_id",
+    "errorMessage",
+    "errorType",
+    "exception",
+    "exception_name",
+    "function_arn",
+    "function_memory_size",
+    "function_name",
+    "function_request_id",
+    "location",
+    "logger",
+    "requestId",
+    "sampling_rate",
+    "service",
+    "stackTrace",
+    "stack_trace",
+    "timestamp",
+    "xray_trace_id",
+}
 
-_NOISE = {"timestamp", "service", "exception", "location", "logger", "requestId"}
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged from now on, until Ctrl-C.")]
+Order = Annotated[
+    str | None,
+    typer.Option("--order", metavar="ORDER", help="Only lines about this order: its ID, or the start of it."),
+]
+Service = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help=f"Only the functions of this service: {', '.join(_SERVICES)}. Can be repeated.",
+        autocompletion=lambda: _SERVICES,
+    ),
+]
+Minutes = Annotated[
+    int | None,
+    typer.Option(
+        "--minutes",
+        min=1,
+        max=525_600,
+        help=f"How far to look back. Default: {MINUTES}, or with --order since the order's first event.",
+    ),
+]
 
 
 def logs(
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is logged from now on.")] = False,
-    order: Annotated[str | None, typer.Option(metavar="ID", help="Only what is about this order.")] = None,
-    service: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only this service, for instance payment. Can be repeated."),
-    ] = None,
-    minutes: Annotated[
-        int | None,
-        typer.Option(min=1, max=525_600, help="How far to look back. Default: 10, or since the order was opened."),
-    ] = None,
+    follow: Follow = False,
+    order: Order = None,
+    service: Service = None,
+    minutes: Minutes = None,
     port: Port = None,
     aws: Aws = False,
     as_json: Json = False,
 ) -> None:
-    """Print what the functions log, merged by time."""
-    order_id = order_id_in(order) if order else None
+    """Print what the functions log, merged by time.
+
+    A line shows the event, what was decided and told for it, and the order's ID.
+    All other fields are in --json.
+    """
     stack = find(use_aws=aws, port=port)
+    order_id = ids.order_id_of(stack, order) if order else None
     groups = groups_of(stack, service or [])
     colours = dict(zip(groups, itertools.cycle(_COLOURS)))
-    since = since_when(stack, order_id, minutes)
-    looks = itertools.islice(look_again(stack, groups, since, order_id), None if follow else 1)
+    looks = look_again(stack, groups, since_when(stack, order_id, minutes), order_id)
+    if not follow:
+        looks = itertools.islice(looks, 1)
     try:
         for line in itertools.chain.from_iterable(looks):
             if as_json:
-                print(json.dumps({"at": line.at, "service": line.service} | (line.content or {"message": line.text})))
+                print(json.dumps(fields(line)))
             else:
                 out.print(shown(line, colours[line.service]))
     except KeyboardInterrupt:
         raise typer.Exit from None
 
 
+def fields(line: Line) -> dict[str, object]:
+    return {"at": line.at, "service": line.service} | (line.content or {"message": line.text})
+
+
 def shown(line: Line, colour: str) -> Text:
-    """A line as a person reads it, without markup: it may say anything."""
+    """A line as a person reads it, without markup: it may contain anything."""
     text = Text.assemble((f"{line.at[11:23]}  ", "dim"), (f"{line.service:15}  ", colour))
     if not line.content:
         return text.append(plain(line.text))
-    fields = {name: plain(str(value)) for name, value in line.content.items() if name not in _NOISE}
-    level, event = fields.pop("level", "INFO"), fields.pop("detailType", "")
-    said = " ".join(filter(None, ["" if level == "INFO" else level, fields.pop("message", "")]))
-    text.append(said, _LEVELS.get(level, "")).append(f" {event}", EVENT_STYLE[kind_of(event)] if event else "")
-    order_id = fields.pop("orderId", "")
-    for name, value in fields.items():
+    left = {name: plain(str(value)) for name, value in line.content.items() if name not in _NOISE}
+    level = left.pop("level", "INFO")
+    if level != "INFO":
+        text.append(f"{level} ", _LEVELS.get(level, ""))
+    text.append(left.pop("message", _raised(line)), _LEVELS.get(level, ""))
+    event = left.pop("detailType", "")
+    if event:
+        text.append(f" {event}", EVENT_STYLE[kind_of(event)])
+    order_id = left.pop("orderId", "")
+    for name, value in left.items():
         text.append(f"  {name} ", "dim").append(value)
     text.append(f"  {order_id}", "dim")
-    for trace in filter(None, [line.content.get("exception")]):
-        text.append("".join(f"\n    {plain(part)}" for part in str(trace).splitlines()), "dim")
+    for part in _traceback(line).splitlines():
+        text.append(f"\n    {plain(part)}", "dim")
     return text
+
+
+def _raised(line: Line) -> str:
+    """What Lambda itself logs of an exception that a function raised."""
+    return plain(f"{line.content.get('errorType')}: {line.content.get('errorMessage')}")
+
+
+def _traceback(line: Line) -> str:
+    """Powertools logs it as one text, Lambda as a list."""
+    frames = line.content.get("stackTrace", "")
+    if isinstance(frames, list):
+        return "".join(map(str, frames))
+    return str(line.content.get("exception", frames))

@@ -13,17 +13,21 @@ from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 from sagactl.terminal import err, out
 
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name: small letters and digits.")]
+Hears = Annotated[str, typer.Option("--hears", metavar="EVENT,EVENT", help="The events that it hears.")]
+Tells = Annotated[
+    str,
+    typer.Option(
+        "--tells", metavar="EVENT,EVENT", help="The events that it tells; new ones are added to the contracts."
+    ),
+]
 
-def new(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Its name: small letters and digits.")],
-    hears: Annotated[str, typer.Option(metavar="EVENT,EVENT", help="The events that it hears.")],
-    tells: Annotated[
-        str, typer.Option(metavar="EVENT,EVENT", help="The events that it tells; new ones are added to the contracts.")
-    ] = "",
-) -> None:
-    """Write a new service: its code, its section of template.yaml, and a test that fails until you have decided.
 
-    What it decides is left to you: make derive and make check tell you the rest.
+def new(service: Service, hears: Hears, tells: Tells = "") -> None:
+    """Write the files of a new service: its code, template and test.
+
+    What the service decides is left to you: the test fails until you have
+    decided. make derive and make check tell you the rest.
     """
     plan = Plan(service, _names(hears), _names(tells))
     problems = scaffold.problems(plan)

@@ -6,12 +6,10 @@ import typer
 
 Port = Annotated[
     int | None,
-    typer.Option(
-        "--port", min=1, max=65535, help="LocalStack's port on this machine. Default: AWS_ENDPOINT_URL, or 4566."
-    ),
+    typer.Option("--port", min=1, max=65535, help="LocalStack's port. Default: the one in AWS_ENDPOINT_URL, or 4566."),
 ]
 Aws = Annotated[
     bool,
-    typer.Option("--aws", help="AWS itself, with your own credentials and region, instead of LocalStack."),
+    typer.Option("--aws", help="Use AWS, with your own credentials and region, instead of LocalStack."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]

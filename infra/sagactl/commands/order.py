@@ -1,6 +1,6 @@
 """`saga order`: place an order."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -10,14 +10,21 @@ from sagactl.stack import shop
 from sagactl.stack.deployed import find
 from sagactl.terminal import result, step
 
+Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; see saga stock list.")]
+Quantity = Annotated[int, typer.Option(help="Units, from 1 to 10,000.")]
+Amount = Annotated[float, typer.Option(help="Price of all units together, with at most two decimals.")]
+Via = Annotated[shop.Via, typer.Option(help="Call POST /orders, or put OrderCreated on the bus.")]
+Key = Annotated[str | None, typer.Option(help="Idempotency-Key: the same key places the same order.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the order is COMPLETED or FAILED.")]
+
 
 def order(
-    product: Annotated[str, typer.Option(help="For instance item-001; see saga stock list.")],
-    quantity: Annotated[int, typer.Option(help="Units, from 1 to 10,000.")],
-    amount: Annotated[float, typer.Option(help="Price of it all, with at most two decimals.")],
-    via: Annotated[Literal["api", "bus"], typer.Option(help="POST /orders, or OrderCreated put on the bus.")] = "api",
-    key: Annotated[str | None, typer.Option(help="Idempotency-Key: the same key places the same order.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the order is closed.")] = False,
+    product: Product,
+    quantity: Quantity,
+    amount: Amount,
+    via: Via = "api",
+    key: Key = None,
+    wait: Wait = False,
     port: Port = None,
     aws: Aws = False,
     as_json: Json = False,
@@ -27,11 +34,14 @@ def order(
     wanted = {"productId": product, "quantity": quantity, "amount": amount}
     order_id = shop.place(stack, wanted, via, key)
     if not wait:
-        result({"orderId": order_id}, f"Order {order_id} is placed. Next: saga orders", as_json=as_json)
+        result({"orderId": order_id}, f"Order {order_id} is placed. Next: saga trace {order_id}", as_json=as_json)
         return
     with step("Waiting for the order to close"):
         closed = shop.wait_until_closed(stack, order_id)
     if closed is None:
-        raise SagaError(f"Order {order_id} is still open after {shop.WAIT_SECONDS} s", "Look at it: saga orders --open")
-    reason = f": {closed['reason']}" if closed["reason"] else ""
-    result(closed, f"Order {order_id} is {closed['status']}{reason}.", as_json=as_json)
+        message = f"Order {order_id} is still open after {shop.WAIT_SECONDS} s"
+        raise SagaError(message, f"See what it waits for: saga trace {order_id}")
+    sentence = f"Order {order_id} is {closed['status']}"
+    if closed["reason"]:
+        sentence += f": {closed['reason']}"
+    result(closed, f"{sentence}.", as_json=as_json)

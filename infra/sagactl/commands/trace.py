@@ -1,4 +1,4 @@
-"""`saga trace`: one order's whole story."""
+"""`saga trace`: one order's story."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from saga.event import Timestamp
+from saga.ledger import State
 from saga.serialization import to_builtins
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.design import choreography
@@ -17,15 +18,16 @@ from sagactl.stack.journal import Told
 from sagactl.stack.story import Story, cause_of, fields, read, sequence
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, out, plain, result, table
 
+Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's ID, or the start of it; see saga orders.")]
+Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")]
 
-def trace(
-    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id; see saga orders.")],
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")] = False,
-    port: Port = None,
-    aws: Aws = False,
-    as_json: Json = False,
-) -> None:
-    """Tell one order's whole story: every event with its cause, and what each service made of it."""
+
+def trace(order: Order, mermaid: Mermaid = False, port: Port = None, aws: Aws = False, as_json: Json = False) -> None:
+    """Show what happened to an order, event by event, and why.
+
+    It shows every event with its cause, the state that each service recorded,
+    and what an open order waits for.
+    """
     story = read(find(use_aws=aws, port=port), order)
     if mermaid and not as_json:
         out.print(sequence(story))
@@ -39,19 +41,15 @@ def _shown(story: Story) -> RenderableType:
 
 
 def _timeline(story: Story) -> RenderableType:
+    if not story.timeline:
+        return Text("The journal has no event of this order yet.")
     shown = table("ms", "event", "told by", "caused by", "after ms", "heard by")
     for told in story.timeline:
         after = "" if told.since_cause_ms is None else f"{told.since_cause_ms:,d}"
         hearers = ", ".join(choreography.heard_by(told.name, told.source))
-        shown.add_row(
-            f"{told.since_first_ms:,d}",
-            _name(told),
-            plain(told.teller),
-            plain(cause_of(told, story) or ""),
-            after,
-            hearers,
-        )
-    return shown if story.timeline else Text("The journal has no event of it yet.")
+        cause = plain(cause_of(told, story) or "")
+        shown.add_row(f"{told.since_first_ms:,d}", _name(told), plain(told.teller), cause, after, hearers)
+    return shown
 
 
 def _name(told: Told) -> Text:
@@ -60,7 +58,7 @@ def _name(told: Told) -> Text:
 
 
 def _tree(story: Story) -> RenderableType:
-    """What led to what. Whoever puts events on the bus may claim any cause, even a circle: that is cut open."""
+    """Which event led to which. Events may claim to have led to each other: each is shown once."""
     left = {told.event_id: told for told in story.timeline}
     root = Tree(Text("What led to what", "dim"), hide_root=False)
 
@@ -72,8 +70,8 @@ def _tree(story: Story) -> RenderableType:
             if effect.cause_id == told.event_id and effect.event_id in left:
                 grow(grown, effect)
 
-    known = set(left)
-    for told in [*(t for t in story.timeline if t.cause_id not in known), *story.timeline]:
+    first = [told for told in story.timeline if told.cause_id not in set(left)]
+    for told in [*first, *story.timeline]:
         if told.event_id in left:
             grow(root, told)
     return root
@@ -84,14 +82,17 @@ def _states(story: Story) -> RenderableType:
     for service, entry in story.entries.items():
         if entry is None:
             shown.add_row(service, "-", "has not heard of it")
-            continue
-        state = to_builtins(entry.state)
-        details = ", ".join(f"{name} {state[name]}" for name in state if name not in ("status", "openShard"))
-        shown.add_row(service, entry.state.status, details)
+        else:
+            shown.add_row(service, entry.state.status, _details(entry.state))
     return shown
+
+
+def _details(state: State) -> str:
+    values = to_builtins(state)
+    return ", ".join(f"{name} {value}" for name, value in values.items() if name not in ("status", "openShard"))
 
 
 def _waits(story: Story) -> list[RenderableType]:
     now = Timestamp.now()
-    lines = [f"Waits: {w.what}, for {journal.milliseconds(w.since, now) / 1000:,.1f} s." for w in story.waits]
+    lines = [f"Waits: {wait.what}, for {journal.milliseconds(wait.since, now) / 1000:,.1f} s." for wait in story.waits]
     return [Text(), *map(Text, lines)] if lines else []

@@ -15,15 +15,16 @@ AlsoAt = Annotated[
     typer.Option(
         "--also-at",
         metavar="ADDRESS",
-        help="Listen at this IPv4 address of the machine as well as at 127.0.0.1; at Docker's, for containers.",
+        help="Listen at this IPv4 address of the machine, too, such as Docker's, so that containers can reach it.",
     ),
 ]
 
 
-def up(port: Port = None, also_at: AlsoAt = None, as_json: Json = False) -> None:
-    """Start LocalStack, an AWS on this machine, in the background and without Docker.
+def up(also_at: AlsoAt = None, port: Port = None, as_json: Json = False) -> None:
+    """Start LocalStack, an AWS on this machine, without Docker.
 
-    If a LocalStack answers at the port already, started by this command or with Docker, that one is used.
+    It runs in the background. If a LocalStack answers at the port already, even
+    one in Docker, that one is used.
     """
     port = target(port=port).port
     instance = localstack.status(port)
@@ -31,7 +32,7 @@ def up(port: Port = None, also_at: AlsoAt = None, as_json: Json = False) -> None
         message = f"LocalStack answers at {instance.endpoint} already, and not at {also_at}"
         raise SagaError(message, "Stop it first: saga down")
     if instance:
-        sentence = f"LocalStack {instance.version} already answers at {instance.endpoint}; nothing to start."
+        sentence = f"LocalStack {instance.version} already answers at {instance.endpoint}. Next: saga deploy"
     else:
         with step("Starting LocalStack"):
             instance = localstack.start(port, also_at)

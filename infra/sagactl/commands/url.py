@@ -5,5 +5,8 @@ from sagactl.stack.deployed import find
 
 
 def url(port: Port = None, aws: Aws = False) -> None:
-    """Print the address of the API, for: curl "$(saga url)/orders"."""
+    """Print the address of the API.
+
+    For instance: curl "$(saga url)/orders/ORDER".
+    """
     print(find(use_aws=aws, port=port).api_url)

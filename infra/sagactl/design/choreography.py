@@ -24,8 +24,6 @@ from sagactl.paths import PROJECT
 # Told to whoever listens outside: no service needs to hear these.
 FOR_LISTENERS = ("OrderFailed",)
 
-CLOSED = ("COMPLETED", "FAILED")
-
 type Kind = Literal["progress", "failure", "compensation"]
 type Events = tuple[type[Event], ...]  # in the order of contracts/events.py
 
@@ -142,16 +140,19 @@ def ends() -> dict[type[Event], str]:
     """Returns the events that close an order, with its status then.
 
     The order is FAILED when its own service tells listeners so. The other events are those that close an order which
-    its service has not heard of before.
+    its service has not heard of before, with a status that no open order has.
     """
     owner = next(step.service for step in steps() if step.heard is None)
     found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}
-    for step in steps():
-        if step.service == owner and step.heard:
-            state, _ = step.function(samples.event(step.heard.name), None)
-            if state.status in CLOSED:
-                found[step.heard] = state.status
+    first = _after_first_event(owner)
+    open_statuses = {state.status for state in first.values() if state.is_open}
+    found |= {event: state.status for event, state in first.items() if state.status not in open_statuses}
     return dict(sorted(found.items(), key=lambda end: end[1]))
+
+
+def closed() -> tuple[str, ...]:
+    """The statuses of a closed order: COMPLETED and FAILED."""
+    return tuple(dict.fromkeys(ends().values()))
 
 
 def wired_in(module: str) -> tuple[Step, ...]:
@@ -164,6 +165,15 @@ def wired_in(module: str) -> tuple[Step, ...]:
             imported.update((node.module, alias.name) for alias in node.names)
     of_service = [step for step in steps() if step.service == service]
     return tuple(step for step in of_service if (step.module, step.name) in imported)
+
+
+def _after_first_event(service: str) -> dict[type[Event], Any]:
+    """The service's State of an order after each event that it may hear first."""
+    states = {}
+    for step in steps():
+        if step.service == service and step.heard:
+            states[step.heard], _ = step.function(samples.event(step.heard.name), None)
+    return states
 
 
 def _modules(service: str) -> Iterator[ModuleType]:

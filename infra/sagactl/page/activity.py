@@ -14,7 +14,7 @@ from saga.event import Timestamp
 from sagactl.design import choreography
 from sagactl.errors import SagaError
 from sagactl.page.stack_cache import StackCache
-from sagactl.stack import dead_letters, journal, shop
+from sagactl.stack import dead_letters, journal
 from sagactl.stack.deployed import Stack
 
 MINUTES = 10
@@ -101,7 +101,7 @@ def _remember(orders: dict[str, RecentOrder], item: dict[str, Any]) -> None:
     if item["detailType"] == OrderCreated.name and not order.opened_at:
         order.opened_at = item["toldAt"]
     state = STATE_AFTER.get(item["detailType"])
-    if state in shop.CLOSED and not order.closed_at:
+    if state in choreography.closed() and not order.closed_at:
         order.closed_at = item["toldAt"]
         order.status = state
 
@@ -115,7 +115,7 @@ def _figures(orders: dict[str, RecentOrder]) -> dict[str, Any]:
     took = sorted(journal.milliseconds(order.opened_at, order.closed_at) for order in closed if order.opened_at)
     return {
         "perMinute": [opened_per_age[age] for age in reversed(range(MINUTES))],
-        "closed": {status: closed_per_status[status] for status in shop.CLOSED},
+        "closed": {status: closed_per_status[status] for status in choreography.closed()},
         "p50Ms": _percentile(took, 0.5),
         "p99Ms": _percentile(took, 0.99),
     }

@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 from journal.items import STATES
 from saga.event import Event
 from sagactl.design import choreography
+from sagactl.design.ways import PRODUCT
 from sagactl.errors import SagaError
-from sagactl.stack import api, dead_letters, journal, redrive, shop, story
+from sagactl.stack import api, dead_letters, journal, redrive, shop, story, trial
 from sagactl.stack.deployed import Stack
-from sagactl.stack.redrive import Outcome
+from sagactl.stack.redrive import Redriven
 
 ORDERS_PER_PAGE = 25
 _REQUEST_HEADERS = ("content-type", "idempotency-key")
@@ -40,8 +41,8 @@ class Endpoints:
     def presets(self, _: Request) -> Response:
         """The five ways an order can go, each as the order to place for it; and where the stack is."""
         stack = self._find()
-        units = shop.available_of(stack, shop.PRODUCT) or 0
-        ways = [vars(way) | {"productId": shop.PRODUCT} for way in shop.five_ways(units)]
+        trials = trial.five_trials(shop.available_of(stack, PRODUCT) or 0)
+        ways = [{"title": one.way.title, "via": one.via} | one.wanted for one in trials]
         return JSONResponse({"place": stack.where.endpoint_url or "AWS", "ways": ways})
 
     def orders(self, request: Request) -> Response:
@@ -82,7 +83,7 @@ class Endpoints:
         outcomes = await run_in_threadpool(self._redrive, message_id)
         return JSONResponse({"redriven": [_outcome(outcome) for outcome in outcomes]})
 
-    def _redrive(self, message_id: object) -> list[Outcome]:
+    def _redrive(self, message_id: object) -> list[Redriven]:
         stack = self._find()
         with dead_letters.held(stack) as found:
             letters = [letter for letter in found.letters if message_id in (None, letter.message_id)]
@@ -139,6 +140,6 @@ def _order(order: journal.Summary) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: Redriven) -> dict[str, Any]:
     error = str(outcome.failure) if outcome.failure else None
     return {"event": outcome.letter.name, "became": outcome.became, "error": error}

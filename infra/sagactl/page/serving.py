@@ -33,9 +33,9 @@ def served(find: Callable[[], Stack], port: int = PORT) -> Iterator[str]:
 
 def server(find: Callable[[], Stack]) -> "uvicorn.Server":
     # Imported here, so that no other command has to wait for them.
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from sagactl.page.application import application  # noqa: PLC0415
+    from sagactl.page.application import application
 
     # A browser never ends its event stream: uvicorn cuts it after this second, and would log that as an error.
     config = uvicorn.Config(application(find), log_level="critical", timeout_graceful_shutdown=1)
@@ -50,7 +50,7 @@ def bound(port: int) -> socket.socket:
         listener.bind((HOST, port))
     except OSError:
         listener.close()
-        raise SagaError(f"Port {port} is taken", "Choose another: saga watch --port N") from None
+        raise SagaError(f"Port {port} is taken", "Choose another: saga watch --page-port N") from None
     return listener
 
 

@@ -1,42 +1,54 @@
-"""The deployed HTTP API, called as AWS wants it called: signed."""
+"""The deployed HTTP API. Every call is signed, as AWS demands."""
 
 import json
-from typing import Any
-
-from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from sagactl.errors import SagaError
 from sagactl.stack.deployed import Stack
 
-_http = URLLib3Session()
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
 
 
 def place_order(stack: Stack, order: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    """POST /orders; `key` is the Idempotency-Key. Raises SagaError with what the API refuses."""
-    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    """Calls POST /orders; `key` is the Idempotency-Key. Raises SagaError with what the API refuses."""
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers["Idempotency-Key"] = key
     status, answer = _call(stack, "POST", "/orders", headers, json.dumps(order))
-    if status != 202:  # noqa: PLR2004
+    if status != HTTPStatus.ACCEPTED:
         problems = "; ".join(answer.get("problems", [answer.get("message", "no reason given")]))
-        raise SagaError(f"The API answers {status}: {problems}", "Mend the order, and try again")
+        raise SagaError(f"The API answers {status}: {problems}", "Fix the order and try again")
     return answer
 
 
 def get_order(stack: Stack, order_id: str) -> dict[str, Any] | None:
-    """GET /orders/{orderId}; None while the order service has not heard of it."""
+    """Calls GET /orders/{orderId}; returns None while the order service does not know the order."""
     status, answer = _call(stack, "GET", f"/orders/{order_id}", {}, "")
-    return answer if status == 200 else None  # noqa: PLR2004
+    return answer if status == HTTPStatus.OK else None
 
 
-def send(stack: Stack, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> AWSResponse:
-    """The API's answer, whatever it is. Raises SagaError if there is none."""
+def send(stack: Stack, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> "AWSResponse":
+    """Returns the API's answer, whatever its status. Raises SagaError if there is none."""
+    from botocore.awsrequest import AWSRequest
+    from botocore.exceptions import BotoCoreError
+
     request = AWSRequest(method, stack.api_url + path, headers, body)
     stack.where.sign(request, "execute-api")
     try:
-        return _http.send(request.prepare())
+        answer: AWSResponse = _http().send(request.prepare())
     except BotoCoreError as error:
         raise _silent(stack, error) from None
+    return answer
+
+
+@cache
+def _http() -> Any:
+    from botocore.httpsession import URLLib3Session
+
+    return URLLib3Session()
 
 
 def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: str) -> tuple[int, dict[str, Any]]:
@@ -48,4 +60,4 @@ def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: s
 
 
 def _silent(stack: Stack, error: Exception) -> SagaError:
-    return SagaError(f"The API at {stack.api_url} does not answer: {error}", "Is it deployed? saga deploy")
+    return SagaError(f"The API at {stack.api_url} does not answer: {error}", "Is it deployed? Deploy it: saga deploy")

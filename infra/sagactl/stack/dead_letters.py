@@ -1,13 +1,13 @@
-"""What is in the saga's dead-letter queue: events that a function kept raising at, that never reached one, or strays.
+"""The dead-letter queue: events that a function failed at in every attempt, that never reached a function, or strays.
 
-Lambda wraps such an event in an account of its failure; EventBridge leaves it as it was, beside the attributes in
-which AWS says what went wrong. A stray, which no service may tell, has none: the rule for strays sent it straight here.
-Anybody may have sent anything else: that is shown as it is.
+Lambda sends such an event inside a record of the failure. EventBridge sends the event as it is, and puts the failure
+into the message's attributes. A stray, which no service may tell, has none: a rule of its own sends it straight here.
+Any other message is shown as it is.
 """
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,23 +16,24 @@ from typing import Any, NamedTuple
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from saga.serialization import Refused
+from sagactl.stack import ids
 from sagactl.stack.deployed import Stack
 
-PAGE = 10  # messages of one call, to SQS's limit
+PAGE = 10  # messages in one call; SQS allows no more
 PAGES_MAX = 100
 WAIT_SECONDS = 1  # without waiting, SQS asks only some of its servers
-HELD_SECONDS = 60  # then a message is back by itself, whatever became of its reader
+HELD_SECONDS = 60  # after which a message returns by itself, whatever happened to its reader
 
 
 class Failure(NamedTuple):
-    """Why an event could not be handled, as whoever tried it says."""
+    """Why an event could not be handled, as the function or AWS says."""
 
     type: str
     message: str
 
     @property
     def is_poison(self) -> bool:
-        """Whether the event itself is what is wrong, so that no retry can mend it."""
+        """Whether the event itself is wrong, so that every retry must fail."""
         return self.type == Refused.__name__
 
     def __str__(self) -> str:
@@ -41,7 +42,7 @@ class Failure(NamedTuple):
 
     @classmethod
     def raised(cls, answer: object) -> "Failure | None":
-        """The error that Lambda gives as a function's answer, if it is one."""
+        """Returns the error in a function's answer, or None if the answer is no error."""
         match answer:
             case {"errorType": error_type, "errorMessage": message}:
                 return cls(str(error_type), str(message))
@@ -52,11 +53,11 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message. `function` is the one that should have handled the event, if that is known."""
+    """One message. `function` is the ARN of the function that failed at the event, if that is known."""
 
     message_id: str
     receipt: str
-    event: Any  # as the function receives it; the text of the message where that holds no event
+    event: Any  # as the function receives it, or the message's text if that is no event
     function: str | None
     failure: Failure
     attempts: int | None
@@ -66,7 +67,7 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """The detail-type."""
+        """The detail-type of the event."""
         name = self.event.get("detail-type") if isinstance(self.event, dict) else None
         return name if isinstance(name, str) else "unknown"
 
@@ -81,7 +82,7 @@ class DeadLetter:
         return self.function and self.function.rpartition(":")[2]
 
     def fields(self, failure: Failure | None) -> dict[str, Any]:
-        """As JSON has it, with the failure that it has now, if any."""
+        """Returns the dead letter as JSON has it, with the failure that it has now, if any."""
         return {
             "event": self.name,
             "orderId": self.order_id,
@@ -96,7 +97,7 @@ class DeadLetter:
 
 
 class Found(NamedTuple):
-    """Dead letters, the newest failure first; more than were found may be in the queue."""
+    """Dead letters, the newest failure first. The queue may hold more than were found."""
 
     letters: list[DeadLetter]
     may_be_more: bool
@@ -104,7 +105,10 @@ class Found(NamedTuple):
 
 @contextmanager
 def held(stack: Stack, order_id: str | None = None) -> Iterator[Found]:
-    """The dead letters, or those of an order, kept from other readers until the end; nothing is taken away."""
+    """Reads the dead letters, or those of an order, and hides them from other readers until the end.
+
+    It removes nothing from the queue.
+    """
     messages = _receive_all(stack)
     try:
         letters = [read(message) for message in messages.values()]
@@ -116,20 +120,38 @@ def held(stack: Stack, order_id: str | None = None) -> Iterator[Found]:
         _give_back(stack, messages)
 
 
+def of_order(letters: list[DeadLetter], order: str | None) -> list[DeadLetter]:
+    """Returns those of an order, given its ID or the first characters of it; all of them for None."""
+    if order is None:
+        return letters
+    order_id = order.lower()
+    known = [letter.order_id for letter in letters if letter.order_id]
+    if order_id not in known and not ids.is_whole(order_id):
+        order_id = ids.one_of(known, order_id, "order with a dead letter", "saga dlq list")
+    return [letter for letter in letters if letter.order_id == order_id]
+
+
+def chosen(letters: list[DeadLetter], letter_ids: Sequence[str]) -> list[DeadLetter]:
+    """Returns those that the IDs, or the first characters of them, name; all of them if no ID is given."""
+    known = [letter.message_id for letter in letters]
+    wanted = {ids.one_of(known, letter_id, "dead letter", "saga dlq list") for letter_id in letter_ids}
+    return [letter for letter in letters if letter.message_id in wanted or not letter_ids]
+
+
 def counted(stack: Stack) -> int:
-    """How many the queue says it holds, those in other readers' hands included."""
+    """Returns about how many dead letters the queue holds, including those that another reader has."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     answer = stack.client("sqs").get_queue_attributes(QueueUrl=_queue(stack), AttributeNames=names)
     return sum(int(answer["Attributes"][name]) for name in names)
 
 
 def delete(stack: Stack, letter: DeadLetter) -> None:
-    """Takes the message out of the queue."""
+    """Removes the dead letter from the queue."""
     stack.client("sqs").delete_message(QueueUrl=_queue(stack), ReceiptHandle=letter.receipt)
 
 
 def read(message: dict[str, Any]) -> DeadLetter:
-    """Understands a message as SQS gives it, whichever shape it has."""
+    """Reads a message as SQS returns it, in whichever of its forms."""
     sent_at = Timestamp.of(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC))
     try:
         body = json.loads(message["Body"])
@@ -140,15 +162,25 @@ def read(message: dict[str, Any]) -> DeadLetter:
             return _of_lambda(message, body, sent_at)
         case {"detail-type": str(), "source": str(), "detail": dict()}:
             return _of_eventbridge(message, body, sent_at)
-    failure = Failure("Unreadable", message["Body"])
-    ids = message["MessageId"], message["ReceiptHandle"]
-    return DeadLetter(*ids, message["Body"], None, failure, None, sent_at, sent_at, readable=False)
+    return DeadLetter(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        event=message["Body"],
+        function=None,
+        failure=Failure("Unreadable", message["Body"]),
+        attempts=None,
+        first_at=sent_at,
+        last_at=sent_at,
+        readable=False,
+    )
 
 
 def _of_lambda(message: dict[str, Any], body: dict[str, Any], sent_at: Timestamp) -> DeadLetter:
-    """An invocation record, as functions' OnFailure destination gets it."""
-    context, event = body["requestContext"], body["requestPayload"]
+    """Reads the record that a function's OnFailure destination receives."""
+    context = body["requestContext"]
+    event = body["requestPayload"]
     failure = Failure.raised(body.get("responsePayload")) or Failure(str(context.get("condition")), "")
+    happened_at = event.get("time") if isinstance(event, dict) else None
     return DeadLetter(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
@@ -156,29 +188,32 @@ def _of_lambda(message: dict[str, Any], body: dict[str, Any], sent_at: Timestamp
         function=_unqualified(context["functionArn"]),
         failure=failure,
         attempts=_whole(context.get("approximateInvokeCount")),
-        first_at=_time(event.get("time") if isinstance(event, dict) else None, sent_at),
+        first_at=_time(happened_at, sent_at),
         last_at=_time(body.get("timestamp"), sent_at),
     )
 
 
 def _of_eventbridge(message: dict[str, Any], event: dict[str, Any], sent_at: Timestamp) -> DeadLetter:
-    """An event that could not be handed over to a rule's target, or a stray."""
+    """Reads an event that EventBridge could not deliver to a rule's target, or a stray."""
     said = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
-    target, retries = said.get("TARGET_ARN") or "", _whole(said.get("RETRY_ATTEMPTS"))
+    target = said.get("TARGET_ARN") or ""
+    function = _unqualified(target) if ":lambda:" in target else None
+    retries = _whole(said.get("RETRY_ATTEMPTS"))
+    attempts = None if retries is None else retries + 1
     return DeadLetter(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         event=event,
-        function=_unqualified(target) if ":lambda:" in target else None,
+        function=function,
         failure=_not_delivered(event, said),
-        attempts=None if retries is None else retries + 1,
+        attempts=attempts,
         first_at=_time(event.get("time"), sent_at),
         last_at=sent_at,
     )
 
 
 def _not_delivered(event: dict[str, Any], said: Mapping[str, str | None]) -> Failure:
-    """Why the event reached nobody; `said` is what EventBridge says about that."""
+    """Returns why the event reached no function. `said` has the message's attributes."""
     if said.get("ERROR_CODE"):
         return Failure(str(said["ERROR_CODE"]), said.get("ERROR_MESSAGE") or "")
     name = event["detail-type"]
@@ -190,7 +225,7 @@ def _not_delivered(event: dict[str, Any], said: Mapping[str, str | None]) -> Fai
 
 
 def _unqualified(function_arn: str) -> str:
-    """Without version or alias: what failed in one is for the version of today to handle."""
+    """Returns the ARN without its version or alias: an event that failed in one is handled by the newest."""
     return ":".join(function_arn.split(":")[:7])
 
 
@@ -209,7 +244,7 @@ def _time(text: object, otherwise: Timestamp) -> Timestamp:
 
 
 def _receive_all(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Messages by their id, because a queue may hand one out twice."""
+    """Returns the messages by their ID, because SQS may return a message twice."""
     messages: dict[str, dict[str, Any]] = {}
     for _ in range(PAGES_MAX):
         answer = stack.client("sqs").receive_message(
@@ -228,7 +263,7 @@ def _receive_all(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def _give_back(stack: Stack, messages: dict[str, dict[str, Any]]) -> None:
-    """Those deleted meanwhile are failed entries of the answer, which nobody need read."""
+    """Shows the messages to other readers again. Those deleted meanwhile fail in the answer, which is not read."""
     for batch in itertools.batched(messages.values(), PAGE, strict=False):
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}

@@ -1,5 +1,6 @@
 """The deployed stack: its outputs, its tables, its bus and its API."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from sagactl.stack import aws
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack at an AWS; `outputs` are those of template.yaml."""
+    """The stack where it is deployed. `outputs` are those of template.yaml."""
 
     where: aws.Target
     outputs: dict[str, str]
@@ -21,11 +22,27 @@ class Stack:
         return self.where.client(service)
 
     def table(self, service: str) -> str:
-        """Name of a service's own table: order, payment, inventory or shipping."""
-        return self.outputs[f"{service.capitalize()}Table"]
+        """The name of a service's own table."""
+        return self.outputs[_table_output(service)]
+
+    def has_table(self, service: str) -> bool:
+        """Whether the service is deployed, and not only in this checkout."""
+        return _table_output(service) in self.outputs
+
+    def items(self, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Every item that a DynamoDB query or scan finds, with plain Python values, read page by page."""
+        from saga.dynamodb import unmarshal
+
+        for page in self.client("dynamodb").get_paginator(operation).paginate(**arguments):
+            for item in page["Items"]:
+                yield unmarshal(item)
+
+
+def _table_output(service: str) -> str:
+    return f"{service.capitalize()}Table"
 
 
 def find(*, use_aws: bool, port: int | None) -> Stack:
-    """The stack that the options name. Raises SagaError if it is not deployed there."""
+    """Returns the stack that the options `--aws` and `--port` name. Raises SagaError if it is not deployed there."""
     where = aws.target(aws=use_aws, port=port)
     return Stack(where, aws.stack_outputs(where))

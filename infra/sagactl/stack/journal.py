@@ -1,23 +1,22 @@
-"""What the journal knows: every event of an order, the orders newest first, and what has arrived lately."""
+"""What the journal has written down: an order's events, the newest orders, and the events that arrived lately."""
 
 import heapq
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from journal.items import STATES, SUMMARY, shards
-from saga.dynamodb import unmarshal
 from saga.event import Timestamp
-from sagactl.stack import shop
+from sagactl.design import choreography
 from sagactl.stack.deployed import Stack
 
-OPEN = tuple(state for state in STATES if state not in shop.CLOSED)
-_PAGE = 100
+ORDERS_MAX = 1000  # that a list shows, and in which a short ID is looked for
 END = "~"  # after every timestamp
+_PAGE = 100
 
 
 class _Index(NamedTuple):
@@ -32,7 +31,10 @@ _ARRIVALS = _Index("arrivals", "dayShard", "arrivedAt")
 
 @dataclass(frozen=True)
 class Told:
-    """One event as it was put on the bus. A fact told again counts from its arrival, as it was decided long before."""
+    """One event as it was put on the bus.
+
+    A fact that is told again was decided long before, so its time is when it arrived.
+    """
 
     name: str
     source: str
@@ -56,7 +58,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Summary:
-    """One order, as far as its events tell. `events` gives each event's first time by name."""
+    """One order, as its events tell. `events` has when each event was first told, by its name."""
 
     order_id: str
     status: str
@@ -65,22 +67,22 @@ class Summary:
 
     @property
     def last_event(self) -> str:
-        """The name of the event told last; empty if none has a name of the saga's."""
+        """The name of the event told last; empty if the order has none of the saga's events."""
         return max(self.events, key=lambda name: self.events[name], default="")
 
     @property
     def took_ms(self) -> int:
-        """From when it was opened to its last event."""
+        """Milliseconds from when it was opened to its last event."""
         return milliseconds(self.opened_at, self.events.get(self.last_event, self.opened_at))
 
     @property
     def cursor(self) -> str:
-        """Where a list of orders goes on after this one."""
+        """Where the list of orders continues after this one."""
         return f"{self.opened_at}#{self.order_id}"
 
 
 def timeline(stack: Stack, order_id: str) -> list[Told]:
-    """Every event of the order, those told again included, in the order of their time."""
+    """Returns every event of the order by time, including those told again."""
     seen: set[str] = set()
     found = []
     for item in sorted(events(stack, order_id), key=lambda item: (item["arrivedAt"], item["sort"])):
@@ -92,47 +94,66 @@ def timeline(stack: Stack, order_id: str) -> list[Told]:
 
 
 def events(stack: Stack, order_id: str) -> list[dict[str, Any]]:
-    """Every event of the order as the journal wrote it down."""
-    return list(
-        _query(
-            stack,
-            KeyConditionExpression="orderId = :id AND sort < :summary",
-            ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": SUMMARY}},
-            ConsistentRead=True,
-        )
+    """Returns every event of the order as the journal wrote it down."""
+    found = _query(
+        stack,
+        KeyConditionExpression="orderId = :id AND sort < :summary",
+        ExpressionAttributeValues={":id": {"S": order_id}, ":summary": {"S": SUMMARY}},
+        ConsistentRead=True,
     )
+    return list(found)
 
 
 def read(item: dict[str, Any], *, is_repeat: bool = False) -> Told:
-    """An item of the journal; its detail may say anything."""
+    """Reads an item of the journal. Its detail may be anything that was put on the bus."""
     try:
         detail = json.loads(item["detail"], parse_constant=str)
     except (ValueError, RecursionError):
         detail = item["detail"]
-    times = item["toldAt"], item["arrivedAt"]
-    return Told(item["detailType"], item["source"], *times, item["eventId"], _cause_in(detail), detail, is_repeat)
+    return Told(
+        name=item["detailType"],
+        source=item["source"],
+        told_at=item["toldAt"],
+        arrived_at=item["arrivedAt"],
+        event_id=item["eventId"],
+        cause_id=_cause_in(detail),
+        detail=detail,
+        is_repeat=is_repeat,
+    )
 
 
 def orders(
     stack: Stack, states: Iterable[str] = STATES, *, limit: int, since: str = "0", before: str = END
 ) -> list[Summary]:
-    """The newest orders in these states, opened since a time and before a cursor; a page a shard is read at once."""
-    keys = [key for state in states for key in shards(state)]
+    """Returns the newest orders in these states, opened since a time and before a cursor."""
+    keys = list(itertools.chain.from_iterable(map(shards, states)))
     found = _newest_first(stack, _ORDERS, keys, since, before, min(limit, _PAGE))
     summaries = (_summary(item) for item in found if item["opened"] < before)
     return list(itertools.islice(summaries, limit))
 
 
+def open_states() -> tuple[str, ...]:
+    """Returns the states of the orders that are not closed."""
+    return tuple(state for state in STATES if state not in choreography.closed())
+
+
 def arrivals(stack: Stack, since: str, limit: int) -> list[dict[str, Any]]:
-    """Events that arrived since then, the newest first, whatever their order."""
-    days = range(date.fromisoformat(since[:10]).toordinal(), date.fromisoformat(Timestamp.now()[:10]).toordinal() + 1)
-    keys = [key for day in days for key in shards(str(date.fromordinal(day)))]
+    """Returns the events of all orders that arrived since then, the newest first."""
+    keys = list(itertools.chain.from_iterable(map(shards, _days(since, Timestamp.now()))))
     return list(itertools.islice(_newest_first(stack, _ARRIVALS, keys, since, END, min(limit, _PAGE)), limit))
 
 
 def milliseconds(since: str, until: str) -> int:
-    """From one of the saga's timestamps to another."""
+    """Returns the milliseconds from one of the saga's timestamps to another."""
     return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds() * 1000)
+
+
+def _days(since: str, until: str) -> Iterator[str]:
+    """Both days and all between them, as 2026-01-31."""
+    first = date.fromisoformat(since[:10])
+    last = date.fromisoformat(until[:10])
+    for day in range(first.toordinal(), last.toordinal() + 1):
+        yield str(date.fromordinal(day))
 
 
 def _cause_in(detail: Any) -> str | None:
@@ -144,18 +165,20 @@ def _cause_in(detail: Any) -> str | None:
 
 def _counted(told: Told, first_at: str, cause_at: str | None) -> Told:
     since_cause_ms = milliseconds(cause_at, told.at) if cause_at else None
-    return Told(**vars(told) | {"since_first_ms": milliseconds(first_at, told.at), "since_cause_ms": since_cause_ms})
+    return replace(told, since_first_ms=milliseconds(first_at, told.at), since_cause_ms=since_cause_ms)
 
 
 def _summary(item: dict[str, Any]) -> Summary:
+    state, _, _ = item["stateShard"].partition("#")
+    opened_at, _, _ = item["opened"].partition("#")
     events = {name: value for name, value in item.items() if name[0].isupper()}
-    return Summary(item["orderId"], item["stateShard"].partition("#")[0], item["opened"].partition("#")[0], events)
+    return Summary(item["orderId"], state, opened_at, events)
 
 
 def _newest_first(
     stack: Stack, index: _Index, keys: Sequence[str], since: str, until: str, page: int
 ) -> Iterator[dict[str, Any]]:
-    """What an index has under all the keys, merged; the first page of each is read at the same time."""
+    """Returns what an index has under all the keys, merged. The first pages of all keys are read at the same time."""
 
     def started(key: str) -> Iterator[dict[str, Any]]:
         found = _query(
@@ -173,7 +196,4 @@ def _newest_first(
 
 
 def _query(stack: Stack, **arguments: Any) -> Iterator[dict[str, Any]]:
-    pages = stack.client("dynamodb").get_paginator("query")
-    for page in pages.paginate(TableName=stack.outputs["JournalTable"], **arguments):
-        for item in page["Items"]:
-            yield unmarshal(item)
+    return stack.items("query", TableName=stack.outputs["JournalTable"], **arguments)

@@ -16,16 +16,14 @@ from sagactl.stack.aws import STACK_NAME
 from sagactl.stack.deployed import Stack
 
 PERIOD_SECONDS = 1.0
-
-
+MINUTES = 10  # to look back
 _GROUPS = f"/aws/lambda/{STACK_NAME}-"
-
-
-_LATE = timedelta(seconds=15)  # a line may be there to read only so long after it was written
+_LAMBDAS_OWN = ("START ", "END ", "REPORT ", "INIT_START ")
+_LATE = timedelta(seconds=15)  # how long after it was written a line may be first found
 
 
 class Line(NamedTuple):
-    """What a function logged; `content` is empty where that is not JSON."""
+    """A line that a function logged. `content` has its fields, and is empty if the line is not JSON."""
 
     at: str
     service: str
@@ -34,13 +32,14 @@ class Line(NamedTuple):
 
 
 def look_again(stack: Stack, groups: list[str], since: datetime, order_id: str | None) -> Iterator[list[Line]]:
-    """What was logged since then, in the order of its time; and again and again what was not seen before."""
+    """Yields the lines logged since then, by time; then every second those that are new."""
     seen: set[str] = set()
     while True:
         started = datetime.now(UTC)
         found = _look(stack, groups, since, order_id)
         yield [line for event_id, line in found if event_id not in seen]
-        seen, since = {event_id for event_id, _ in found}, max(since, started - _LATE)
+        seen = {event_id for event_id, _ in found}
+        since = max(since, started - _LATE)
         time.sleep(PERIOD_SECONDS)
 
 
@@ -51,7 +50,7 @@ def _look(stack: Stack, groups: Iterable[str], since: datetime, order_id: str | 
 
 
 def _read(stack: Stack, group: str, since: datetime, order_id: str | None) -> Iterator[tuple[str, Line]]:
-    """LocalStack knows no filter, so that what it gives is looked at here, too."""
+    """LocalStack ignores the filter, so the lines are filtered here, too."""
     pattern = {"filterPattern": f'"{order_id}"'} if order_id else {}
     pages = stack.client("logs").get_paginator("filter_log_events")
     start = int(since.timestamp() * 1000)
@@ -63,34 +62,51 @@ def _read(stack: Stack, group: str, since: datetime, order_id: str | None) -> It
 
 
 def _line(group: str, event: dict[str, Any]) -> Line | None:
-    """None for what the platform says of each invocation, and for metrics."""
+    """Returns None for a metric, and for what Lambda itself logs about each invocation."""
     text = event["message"].rstrip()
     at = Timestamp.of(datetime.fromtimestamp(event["timestamp"] / 1000, UTC))
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        return None if text.startswith(("START ", "END ", "REPORT ", "INIT_START ")) else Line(at, group, text, {})
-    if "_aws" in content or str(content.get("type", "")).startswith("platform."):
+    content = _content(text)
+    if text.startswith(_LAMBDAS_OWN) or "_aws" in content or str(content.get("type")).startswith("platform."):
         return None
     with suppress(ValueError):
-        at = Timestamp.parse(content.get("timestamp"))  # CloudWatch's may be that of the invocation's end
+        at = Timestamp.parse(content.get("timestamp"))  # CloudWatch's may be the end of the invocation
     return Line(at, group, text, content)
 
 
+def _content(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def groups_of(stack: Stack, wanted: list[str]) -> list[str]:
-    """The functions that log; order stands for order-http and order-watchdog, too."""
-    pages = stack.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_GROUPS)
-    names = [group["logGroupName"].removeprefix(_GROUPS) for page in pages for group in page["logGroups"]]
-    found = [name for name in names if not wanted or any(name == one or name.startswith(f"{one}-") for one in wanted)]
-    unknown = [one for one in wanted if not any(name == one or name.startswith(f"{one}-") for name in names)]
-    if unknown or not found:
-        raise SagaError(f"Nothing logs as {', '.join(unknown) or STACK_NAME}", f"Choose from {', '.join(names)}")
-    return found
+    """Returns the functions that log, or those of the services wanted: order has order-http and order-watchdog, too."""
+    names = list(_names(stack))
+    if not names:
+        raise SagaError(f"No function of {STACK_NAME} has a log", "Is it deployed? Deploy it: saga deploy")
+    unknown = [service for service in wanted if not any(_belongs(name, service) for name in names)]
+    if unknown:
+        raise SagaError(f"Nothing logs as {', '.join(unknown)}", f"Choose from {', '.join(names)}")
+    return [name for name in names if not wanted or any(_belongs(name, service) for service in wanted)]
 
 
 def since_when(stack: Stack, order_id: str | None, minutes: int | None) -> datetime:
-    if order_id and minutes is None and (told := journal.timeline(stack, order_id)):
-        return datetime.fromisoformat(told[0].told_at) - timedelta(minutes=1)
-    return datetime.now(UTC) - timedelta(minutes=minutes or 10)
+    """Returns from when to read: so many minutes ago, or else from the order's first event, or 10 minutes ago."""
+    if order_id and minutes is None:
+        timeline = journal.timeline(stack, order_id)
+        if timeline:
+            return datetime.fromisoformat(timeline[0].told_at) - timedelta(minutes=1)
+    return datetime.now(UTC) - timedelta(minutes=minutes or MINUTES)
+
+
+def _names(stack: Stack) -> Iterator[str]:
+    pages = stack.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_GROUPS)
+    for page in pages:
+        for group in page["logGroups"]:
+            yield group["logGroupName"].removeprefix(_GROUPS)
+
+
+def _belongs(function: str, service: str) -> bool:
+    return function == service or function.startswith(f"{service}-")

@@ -1,7 +1,7 @@
-"""Redriving: a dead letter's event goes back to where it failed, and leaves the queue only if that went well.
+"""Redriving: a dead letter's event goes back to the function that failed, and leaves the queue only if that succeeds.
 
-Just the function that failed is invoked, not all that hear the event. It is waited for, because its answer alone
-tells what was healed: an event put in Lambda's own queue would be reported again minutes later, if it failed again.
+Only that function is invoked, not every function that hears the event. The invocation is synchronous, because only the
+answer says whether the event was handled: a failure of an asynchronous one would be reported minutes later.
 """
 
 import json
@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from sagactl.stack.dead_letters import DeadLetter, Failure, delete
 from sagactl.stack.deployed import Stack
@@ -21,29 +19,36 @@ type Became = Literal["healed", "put on the bus", "still failing", "poison"]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a dead letter; with a failure it is still in the queue."""
+class Redriven:
+    """What became of a dead letter. If it has a failure, it is still in the queue."""
 
     letter: DeadLetter
     became: Became
     failure: Failure | None = None
 
 
-def redrive(stack: Stack, letters: Iterable[DeadLetter]) -> Iterator[Outcome]:
-    """Redrives a few at once, the oldest event first; doing so twice does no more than doing so once."""
+def redrive(stack: Stack, letters: Iterable[DeadLetter]) -> Iterator[Redriven]:
+    """Redrives a few dead letters at a time, the oldest event first. Redriving one twice has no further effect."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(lambda letter: _redrive(stack, letter), sorted(letters, key=lambda one: one.first_at))
 
 
-def _redrive(stack: Stack, letter: DeadLetter) -> Outcome:
+def _redrive(stack: Stack, letter: DeadLetter) -> Redriven:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         failure = _send(stack, letter)
     except (BotoCoreError, ClientError) as error:
         failure = Failure(type(error).__name__, str(error))
-    if failure:
-        return Outcome(letter, "poison" if failure.is_poison else "still failing", failure)
-    delete(stack, letter)
-    return Outcome(letter, "healed" if letter.function else "put on the bus")
+    if failure is None:
+        delete(stack, letter)
+    return Redriven(letter, _became(letter, failure), failure)
+
+
+def _became(letter: DeadLetter, failure: Failure | None) -> Became:
+    if failure is not None:
+        return "poison" if failure.is_poison else "still failing"
+    return "healed" if letter.function else "put on the bus"
 
 
 def _send(stack: Stack, letter: DeadLetter) -> Failure | None:
@@ -63,7 +68,7 @@ def _invoke(stack: Stack, function: str, event: Any) -> Failure | None:
 
 
 def _put(stack: Stack, event: dict[str, Any]) -> Failure | None:
-    """Nobody says who missed it: all that hear it do so again, and what fails then is a new dead letter."""
+    """It is not known which function missed the event, so all hear it again; one that fails sends a new dead letter."""
     entry = {
         "EventBusName": stack.outputs["BusName"],
         "Source": event["source"],
@@ -71,4 +76,6 @@ def _put(stack: Stack, event: dict[str, Any]) -> Failure | None:
         "Detail": json.dumps(event["detail"]),
     }
     [result] = stack.client("events").put_events(Entries=[entry])["Entries"]
-    return Failure(result["ErrorCode"], result.get("ErrorMessage", "")) if "ErrorCode" in result else None
+    if "ErrorCode" not in result:
+        return None
+    return Failure(result["ErrorCode"], result.get("ErrorMessage", ""))

@@ -1,7 +1,7 @@
-"""Facts that the journal wrote down, back on the bus.
+"""Replaying: facts that the journal wrote down are put on the bus again.
 
-Whoever heard a fact before only tells again what it told for it; who missed it hears it at last. Facts go as they
-were told, metadata included: with hops counted from 0, facts out of a loop would start it anew.
+A service that heard a fact before only tells again what it told for it; one that missed the fact hears it now. Facts
+keep their metadata, too: if hops started from 0, the facts of a loop would start it again.
 """
 
 import itertools
@@ -21,16 +21,12 @@ from sagactl.stack import journal
 from sagactl.stack.deployed import Stack
 
 ORDERS_MAX = 10_000
-
-
-OPEN_AT_MOST = timedelta(days=1)  # an order's facts are looked for that long after it was opened
-
-
+OPEN_AT_MOST = timedelta(days=1)  # facts are looked for in the orders opened this long before
 _READ_AT_ONCE = 8
 
 
 def facts_since(stack: Stack, since: Timestamp) -> list[Event]:
-    """Facts told since then by the orders opened at most a day before, in the order of their time."""
+    """Returns the facts told since then about the orders opened at most a day before that, by time."""
     opened_since = Timestamp.of(datetime.fromisoformat(since) - OPEN_AT_MOST)
     orders = journal.orders(stack, limit=ORDERS_MAX + 1, since=opened_since)
     if len(orders) > ORDERS_MAX:
@@ -42,7 +38,7 @@ def facts_since(stack: Stack, since: Timestamp) -> list[Event]:
 
 
 def facts_of(stack: Stack, order_id: str, since: str = "") -> list[Event]:
-    """The order's facts told since then, each as it was first told, in the order of their time."""
+    """Returns the order's facts told since then by time, each as it was told first."""
     facts: dict[str, Event] = {}
     for item in sorted(journal.events(stack, order_id), key=lambda item: (item["toldAt"], item["arrivedAt"])):
         if fact := _fact_in(item):
@@ -51,19 +47,19 @@ def facts_of(stack: Stack, order_id: str, since: str = "") -> list[Event]:
 
 
 def put(stack: Stack, facts: Iterable[Event], rate_per_second: int) -> None:
-    """Puts them on the bus in the order given. Raises SagaError if the bus refuses any in every attempt."""
+    """Puts the facts on the bus in the sequence given. Raises SagaError if the bus keeps refusing one."""
     bus = EventBridgeBus(stack.client("events"), stack.outputs["BusName"])
     for batch in itertools.batched(facts, ENTRIES_MAX, strict=False):
         try:
             bus.tell(batch)
         except NotTold as error:
             message = f"PutEvents refuses {error}"
-            raise SagaError(message, "Do it all again: what was put already changes nothing") from None
+            raise SagaError(message, "Try again: facts that were put already change nothing") from None
         time.sleep(len(batch) / rate_per_second)
 
 
 def _fact_in(item: dict[str, Any]) -> Event | None:
-    """None for what every service refuses: the journal writes that down too, and the dead-letter queue keeps it."""
+    """Returns None for an event that every service refuses: the journal has it, but it is for the dead-letter queue."""
     kind = EVENTS.get(item["detailType"])
     if kind is None or kind.source != item["source"]:
         return None

@@ -1,27 +1,27 @@
-"""One order's whole story, from what the journal wrote down and what the services recorded."""
+"""One order's story: the events that the journal wrote down, and the state that each service recorded."""
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from contracts.events import OrderCreated, ShipmentOK
 from order.reactions import Order
 from saga.event import Timestamp
 from saga.ledger import Entry
-from saga.serialization import to_builtins
+from saga.serialization import to_json
 from sagactl.design import choreography
 from sagactl.errors import SagaError
-from sagactl.stack import books, journal, shop
+from sagactl.stack import books, ids, journal
 from sagactl.stack.deployed import Stack
 from sagactl.stack.journal import Told
 
 
 @dataclass(frozen=True)
 class Wait:
-    """What has not happened yet, and since when it could."""
+    """Something that has not happened yet, and since when it could have."""
 
     what: str
     since: str
@@ -29,7 +29,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Story:
-    """One order: every event that was told of it, and what each service has recorded, None where nothing."""
+    """One order: every event told about it, and each service's entry, None where the service has none."""
 
     order_id: str
     timeline: list[Told]
@@ -47,55 +47,56 @@ class Story:
 
     @property
     def waits(self) -> list[Wait]:
-        """For an open order, what keeps it from being closed."""
-        if self.status in shop.CLOSED:
+        """What an open order waits for; nothing if it is closed."""
+        if self.status in choreography.closed():
             return []
         return [*_unheard(self), *_untold(self)] or [*_missing(self)]
 
 
 def read(stack: Stack, order: str) -> Story:
-    """Raises SagaError if nobody knows the order."""
-    order_id = order_id_in(order)
+    """Reads the story of an order, given its ID or the first characters of it. Raises SagaError if it is not known."""
+    order_id = ids.order_id_of(stack, order)
     with ThreadPoolExecutor(1) as pool:
         timeline = pool.submit(journal.timeline, stack, order_id)
         story = Story(order_id, entries=books.entries(stack, order_id), timeline=timeline.result())
     if not story.timeline and not any(story.entries.values()):
-        raise SagaError(f"Nobody knows of an order {order_id}", "See which there are: saga orders")
+        raise SagaError(f"There is no order {order_id}", "List the orders: saga orders")
     return story
 
 
-def order_id_in(text: str) -> str:
-    """The id as it is written everywhere. Raises SagaError if it is none."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise SagaError(f"{text!r} is no order's id", "See which there are: saga orders") from None
-
-
 def fields(story: Story) -> dict[str, Any]:
-    """The story as JSON has it."""
-    states = {service: entry and to_builtins(entry.state) for service, entry in story.entries.items()}
+    """Returns the story as JSON has it."""
+    now = Timestamp.now()
     return {
         "orderId": story.order_id,
         "status": story.status,
         "openedAt": story.opened_at,
         "events": [_event(told, story) for told in story.timeline],
-        "states": {service: state and _jsonable(state) for service, state in states.items()},
-        "waits": [vars(wait) | {"sinceMs": journal.milliseconds(wait.since, Timestamp.now())} for wait in story.waits],
+        "states": {service: _state(entry) for service, entry in story.entries.items()},
+        "waits": [vars(wait) | {"sinceMs": journal.milliseconds(wait.since, now)} for wait in story.waits],
     }
 
 
 def sequence(story: Story) -> str:
-    """A sequence diagram in Mermaid's language."""
-    names = list(dict.fromkeys([*choreography.services(), *(_word(told.teller) for told in story.timeline)]))
-    lines = ["sequenceDiagram", *(f"    participant {name}" for name in names)]
+    """Returns a sequence diagram in Mermaid's language."""
+    tellers = (_word(told.teller) for told in story.timeline)
+    participants = dict.fromkeys([*choreography.services(), *tellers])
+    lines = ["sequenceDiagram"]
+    lines += [f"    participant {name}" for name in participants]
     for told in story.timeline:
-        teller, said = _word(told.teller), f"{_word(told.name)}{' (again)' if told.is_repeat else ''}"
-        hearers = [service for service in choreography.heard_by(told.name, told.source) if service != teller]
-        lines += [f"    {teller}->>{hearer}: {said}" for hearer in hearers]
-        if not hearers:
-            lines.append(f"    Note over {teller}: {said}")
-    return "\n".join([*lines, f"    Note over order: {story.status}"])
+        lines += [f"    {message}" for message in _messages(told)]
+    lines.append(f"    Note over order: {story.status}")
+    return "\n".join(lines)
+
+
+def _messages(told: Told) -> list[str]:
+    """An arrow to each service that hears the event, or a note if none does."""
+    teller = _word(told.teller)
+    said = _word(told.name)
+    if told.is_repeat:
+        said += " (again)"
+    hearers = [service for service in choreography.heard_by(told.name, told.source) if service != teller]
+    return [f"{teller}->>{hearer}: {said}" for hearer in hearers] or [f"Note over {teller}: {said}"]
 
 
 def _event(told: Told, story: Story) -> dict[str, Any]:
@@ -117,11 +118,12 @@ def _event(told: Told, story: Story) -> dict[str, Any]:
 
 
 def cause_of(told: Told, story: Story) -> str | None:
+    """Returns the name of the event that led to it, if the journal has that."""
     return next((cause.name for cause in story.timeline if cause.event_id == told.cause_id), None)
 
 
 def _unheard(story: Story) -> Iterator[Wait]:
-    """Events that were told, and that a service has not recorded as heard."""
+    """Events that were told, and that a service which hears them has not recorded."""
     first = {told.name: told for told in story.timeline if not told.is_repeat}
     for service, entry in story.entries.items():
         for event in choreography.hears_of(service):
@@ -131,16 +133,18 @@ def _unheard(story: Story) -> Iterator[Wait]:
 
 
 def _has_heard(entry: Entry[Any], told: Told) -> bool:
-    """An order that fails already records an event only if that settles something."""
+    """Whether the service has heard the event. An order that is failing records only what settles something."""
+    if told.name in entry.heard:
+        return True
     order = entry.state
-    if told.name in entry.heard or not isinstance(order, Order) or order.status == "PENDING":
-        return told.name in entry.heard
+    if not isinstance(order, Order) or order.status == "PENDING":
+        return False
     settled = {"payment": order.payment_settled, "inventory": order.stock_settled, "order": True}
     return settled.get(told.teller, told.name != ShipmentOK.name)
 
 
 def _untold(story: Story) -> Iterator[Wait]:
-    """Facts that were decided and recorded, and that have not reached the journal."""
+    """Facts that a service recorded as told, and that have not reached the journal."""
     names = {told.name for told in story.timeline}
     for service, entry in story.entries.items():
         decided = dict(entry.told) if entry else {}
@@ -152,25 +156,38 @@ def _untold(story: Story) -> Iterator[Wait]:
 
 
 def _missing(story: Story) -> Iterator[Wait]:
-    """All that was told is heard: what else must be told to close the order."""
-    order, shipment = story.entries["order"], story.entries["shipping"]
+    """What else must be told to close the order, once all that was told is heard."""
     since = story.timeline[-1].arrived_at if story.timeline else story.opened_at
+    order = story.entries["order"]
     if order and order.state.status == "FAILING":
-        settled = {"saga.payment": order.state.payment_settled, "saga.inventory": order.state.stock_settled}
-        for source in (source for source, done in settled.items() if not done):
+        return _unsettled(order.state, since)
+    return _unshipped(story.entries["shipping"], since)
+
+
+def _unsettled(order: Order, since: str) -> Iterator[Wait]:
+    """What the order service must hear to fail the order."""
+    settled = {"saga.payment": order.payment_settled, "saga.inventory": order.stock_settled}
+    for source, is_settled in settled.items():
+        if not is_settled:
             names = [event.name for event in choreography.hears_of("order") if event.source == source]
             yield Wait(f"nobody has told {' or '.join(names)}", since)
-        return
-    asked = {event for event in choreography.hears_of("shipping") if event.source != OrderCreated.source}
-    for name in sorted(event.name for event in asked if not (shipment and event.name in shipment.heard)):
+
+
+def _unshipped(shipment: Entry[Any] | None, since: str) -> Iterator[Wait]:
+    """What the shipping service must hear to ship the order."""
+    heard = shipment.heard if shipment else {}
+    needed = {event.name for event in choreography.hears_of("shipping") if event.source != OrderCreated.source}
+    for name in sorted(needed - heard.keys()):
         yield Wait(f"nobody has told {name}", since)
 
 
-def _jsonable(state: dict[str, Any]) -> dict[str, Any]:
-    """Amounts are Decimal, exact as floats."""
-    return {name: float(value) if name == "amount" else value for name, value in state.items()}
+def _state(entry: Entry[Any] | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    state: dict[str, Any] = json.loads(to_json(entry.state))
+    return state
 
 
 def _word(text: str) -> str:
-    """A name that can't be anything else in Mermaid's language."""
+    """A name that Mermaid takes for nothing else."""
     return re.sub(r"[^A-Za-z0-9.-]", "_", text) or "_"

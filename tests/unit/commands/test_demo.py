@@ -8,10 +8,11 @@ from typer.testing import CliRunner
 
 from sagactl.cli import app
 from sagactl.commands import demo
-from sagactl.commands.demo import Story
-from sagactl.stack import books, shop
+from sagactl.design.ways import five_ways
+from sagactl.stack import books, shop, trial
 from sagactl.stack.deployed import Stack
 from sagactl.stack.journal import Told
+from sagactl.stack.trial import Trial
 
 type Outcome = Callable[..., None]
 GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]
@@ -25,17 +26,17 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """Says how the orders of the demo come out, and what the books say of it."""
 
     def outcome(statuses: Sequence[str], problems: Sequence[str] = ()) -> None:
-        def follow(_: Stack, stories: Sequence[Story], *, live: bool) -> None:
+        def follow(_: Stack, trials: Sequence[Trial], *, live: bool) -> None:
             assert not live
-            for story, status in zip(stories, statuses, strict=True):
-                story.status = status
-                story.timeline = [CREATED, SHIPPED]
+            for one, status in zip(trials, statuses, strict=True):
+                one.status = status
+                one.timeline = [CREATED, SHIPPED]
 
         monkeypatch.setattr(demo, "follow", follow)
         monkeypatch.setattr(books, "audit", lambda *_: list(problems))
 
     monkeypatch.setattr(demo, "deployed", lambda *_, **__: None)
-    monkeypatch.setattr(demo, "place", lambda *_: None)
+    monkeypatch.setattr(trial, "place", lambda *_: None)
     monkeypatch.setattr(shop, "set_available", lambda *_: None)
     monkeypatch.setattr(books, "stock", lambda *_: {})
     return outcome
@@ -47,8 +48,8 @@ def test_all_as_expected(outcome: Outcome) -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
     assert lines[-1] == "5 sagas closed: 1 COMPLETED, 4 FAILED, 0 open. Money and stock balance."
-    for story in demo.five_ways():
-        assert any(line.startswith(f"{story.expected:9}  {story.title}  by ") for line in lines)
+    for way in five_ways().values():
+        assert any(line.startswith(f"{way.ends:9}  {way.title}  by ") for line in lines)
     assert "1,234 ms" in ran.stdout
     assert lines[2].split() == ["1,234", "ms", "ShipmentOK", "told", "by", "shipping"]
 

@@ -103,6 +103,37 @@ def test_what_went_wrong_stands_out_with_its_traceback(logged: Any) -> None:
     ]
 
 
+def test_what_a_function_raised_is_shown_once_with_its_traceback(logged: Any) -> None:
+    frames = ['  File "service.py", line 1, in hear\n    raise Refused\n', '  File "x.py", line 2\n']
+    raised = {"errorMessage": "amount: missing", "errorType": "Refused", "requestId": "r1", "stackTrace": frames}
+    logged(payment=[event(raised | {"level": "ERROR", "timestamp": "2026-01-31T12:00:00Z"})])
+    assert [" ".join(shown.split()) for shown in run().stdout.splitlines()] == [
+        "12:00:00.000 payment ERROR Refused: amount: missing",
+        'File "service.py", line 1, in hear',
+        "raise Refused",
+        'File "x.py", line 2',
+    ]
+
+
+POWERTOOLS: dict[str, Any] = {
+    "cold_start": False,
+    "correlation_id": "d29af92f",
+    "function_arn": "arn:aws:lambda:us-east-1:000000000000:function:saga-payment",
+    "function_memory_size": "512",
+    "function_name": "saga-payment",
+    "function_request_id": "a21e5b28",
+    "location": "hear:82",
+    "xray_trace_id": "1-6b080c63",
+}
+
+
+def test_what_powertools_adds_to_every_line_is_for_programs(logged: Any) -> None:
+    logged(payment=[line("heard", 10, **HEARD | POWERTOOLS)])
+    said = " ".join(run().stdout.split())
+    assert said == f"12:00:00.010 payment heard OrderCreated decided CHARGED told PaymentOK {ID}"
+    assert json.loads(run("--json").stdout).items() >= POWERTOOLS.items()
+
+
 def test_what_the_platform_says_and_metrics_are_left_out(logged: Any) -> None:
     platform = ["START RequestId: 1 Version: $LATEST", "END RequestId: 1", "REPORT RequestId: 1"]
     noise = [*platform, {"_aws": {"Timestamp": 1}, "Loops": 1}, {"type": "platform.report", "record": {}}]

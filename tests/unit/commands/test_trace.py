@@ -254,18 +254,25 @@ def test_whatever_an_event_says_is_shown_as_it_is_and_is_no_language(known: Any)
 @pytest.mark.parametrize(
     ("order", "why"),
     [
-        ("mine", "'mine' is no order's id. See which there are: saga orders."),
-        (ID, f"Nobody knows of an order {ID}. See which there are: saga orders."),
-        (ID.upper(), f"Nobody knows of an order {ID}. See which there are: saga orders."),
+        (
+            "mine",
+            "'mine' is not a valid ID. Give it whole, or at least its first 6 characters; to list them: saga orders.",
+        ),
+        (ID, f"There is no order {ID}. List the orders: saga orders."),
+        (ID.upper(), f"There is no order {ID}. List the orders: saga orders."),
+        (ID[:8], f"No order among the newest 1,000 has an ID that starts with '{ID[:8]}'. List them: saga orders."),
     ],
 )
-def test_an_unknown_order_is_one_line(known: Any, order: str, why: str) -> None:
+def test_an_unknown_order_is_one_line(known: Any, order: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known()
+    monkeypatch.setattr(journal, "orders", lambda *_, **__: [])
     ran = CliRunner().invoke(app, ["trace", order])
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"error: {why}\n")
 
 
-def test_an_id_is_known_however_it_is_written(known: Any) -> None:
+@pytest.mark.parametrize("written", [uuid.UUID(ID).hex.upper(), ID[:8]])
+def test_an_id_is_known_however_it_is_written(known: Any, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known(*REFUSED)
-    ran = CliRunner().invoke(app, ["trace", uuid.UUID(ID).hex.upper(), "--json"])
+    monkeypatch.setattr(journal, "orders", lambda *_, **__: [journal.Summary(ID, "FAILED", "", {})])
+    ran = CliRunner().invoke(app, ["trace", written, "--json"])
     assert json.loads(ran.stdout)["orderId"] == ID

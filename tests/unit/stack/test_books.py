@@ -15,6 +15,7 @@ from order.reactions import Order
 from payment.reactions import Payment
 from saga.dynamodb import DynamoLedger
 from saga.ledger import Entry, State
+from sagactl.design import choreography
 from sagactl.stack import aws, books, shop
 from sagactl.stack.deployed import Stack
 from shipping.reactions import Shipment
@@ -90,7 +91,7 @@ def stack(nowhere: aws.Target) -> Iterator[Stack]:
 def record(stack: Stack, states: tuple[State, ...]) -> None:
     """Has each service record its state, and the stock what is left besides."""
     for state in states:
-        [service] = (name for name, kind in books._STATES.items() if isinstance(state, kind))
+        service = next(name for name in choreography.services() if isinstance(state, books.state_type(name)))
         entry = Entry(ORDER_ID, 1, AT, state, {}, {})
         DynamoLedger(stack.client("dynamodb"), stack.table(service), type(state)).record(entry, None)
     for product_id in (PRODUCT, "item-002"):
@@ -114,6 +115,19 @@ def test_anything_else_is_a_problem(stack: Stack, states: tuple[State, ...], pro
     [said] = audit(stack)
     assert said.startswith(f"{ORDER_ID}: ")
     assert problem in said
+
+
+def test_every_service_that_is_deployed_has_an_entry(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth service has the State of shipping, and its table; a sixth is in this checkout only."""
+    steps, services = choreography.steps(), choreography.services()
+    shippings = next(step for step in steps if step.service == "shipping")
+    monkeypatch.setattr(choreography, "steps", lambda: (*steps, shippings._replace(service="loyalty")))
+    monkeypatch.setattr(choreography, "services", lambda: (*services, "loyalty", "undeployed"))
+    with_loyalty = Stack(stack.where, stack.outputs | {"LoyaltyTable": stack.table("shipping")})
+    record(stack, (SHIPPED,))
+    found = books.states(with_loyalty, str(ORDER_ID))
+    assert list(found) == [*services, "loyalty"]
+    assert found["loyalty"] == found["shipping"] == SHIPPED
 
 
 def test_stock_is_what_is_available_or_held(stack: Stack) -> None:

@@ -329,15 +329,17 @@ def run(*arguments: str) -> Result:
 
 def test_the_list_names_event_order_function_tries_times_and_error(stack: Stack) -> None:
     send(stack, record())
-    heading, error, last = run().stdout.splitlines()
-    assert heading.split() == ["01-31", "12:03:19", "OrderCreated", str(ORDER_ID), "in", "saga-payment"]
-    assert error.strip() == "3 tries since 01-31 12:00:00; KeyError: 'x'"
+    heading, order, error, last = run().stdout.splitlines()
+    message_id, *event = heading.split()
+    assert event == ["01-31", "12:03:19", "OrderCreated", "in", "saga-payment"]
+    assert order.strip() == f"order {ORDER_ID}, 3 tries since 01-31 12:00:00"
+    assert error.strip() == "KeyError: 'x'"
     assert last == "1 dead letter. Next: saga dlq redrive"
 
     found = json.loads(run("--json").stdout)
     assert found["mayBeMore"] is False
     [letter] = found["deadLetters"]
-    assert letter.pop("messageId")
+    assert letter.pop("messageId") == message_id
     assert letter == {
         "event": "OrderCreated",
         "orderId": str(ORDER_ID),
@@ -361,10 +363,10 @@ def test_whatever_a_dead_letter_says_is_shown_on_one_line(stack: Stack) -> None:
     wild = "[/red]\x1b[2J\n:cat:" + "x" * 1000
     send(stack, wild, record(EVENT | {"detail-type": wild, "detail": {"orderId": wild}}))
     said = run().stdout
-    assert len(said.splitlines()) == 5
+    assert len(said.splitlines()) == 7
     assert "\x1b" not in said
     assert "[/red] [2J :cat:xxx" in said
-    assert len(run("list", "--order", wild).stdout.splitlines()) == 3
+    assert len(run("list", "--order", wild).stdout.splitlines()) == 4
 
 
 def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack: Stack, functions: Functions) -> None:
@@ -372,12 +374,12 @@ def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack:
     send(stack, record(SCHEDULED | {"time": "2026-01-31T12:00:01Z"}, WATCHDOG), record())
     said = run("redrive")
     assert said.exit_code == 1
-    assert [line.strip() for line in said.stdout.splitlines()[1::2]] == [
+    assert [line.strip() for line in said.stdout.splitlines()[2::3]] == [
         "still failing: poison, Refused: quantity: missing",
         "healed",
     ]
     assert said.stdout.splitlines()[-1] == "1 poison, 1 healed."
-    message = "1 of 2 dead letters still failing, and kept in the queue. Mend the cause, then: saga dlq redrive."
+    message = "1 of 2 dead letters still failing, and kept in the queue. Fix the cause, then: saga dlq redrive."
     assert said.stderr == f"error: {message}\n"
 
     again = run("redrive", "--json")
@@ -386,6 +388,39 @@ def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack:
     functions.errors.clear()
     assert run("redrive").exit_code == 0
     assert run("redrive").stdout == "No dead letters.\n"
+
+
+def test_only_the_dead_letters_of_an_order_are_listed(stack: Stack) -> None:
+    send(stack, of_order(1), of_order(0xA), record(SCHEDULED))
+    one, another = str(UUID(int=1)), str(UUID(int=0xA))
+    for written in (another, another.upper(), another[:-1] + "a"):
+        [letter] = json.loads(run("--order", written, "--json").stdout)["deadLetters"]
+        assert letter["orderId"] == another
+    assert run("--order", str(UUID(int=2))).stdout == "No dead letters.\n"
+    assert run("--order", one[:8]).stderr.startswith("error: 2 IDs start with '00000000': ")
+    assert "No order with a dead letter has an ID that starts with '12345678'" in run("--order", "12345678").stderr
+
+
+def test_only_the_dead_letters_that_are_named_are_redriven(stack: Stack, functions: Functions) -> None:
+    send(stack, *(of_order(number) for number in range(3)))
+    ids = [letter.message_id for letter in listed(stack)]
+    said = run("redrive", ids[0][:8], ids[1], "--json")
+    assert {one["messageId"] for one in json.loads(said.stdout)["redriven"]} == set(ids[:2])
+    assert len(functions.invoked) == 2
+    assert [letter.message_id for letter in listed(stack)] == ids[2:]
+
+
+def test_a_dead_letter_that_is_not_there_is_not_redriven(stack: Stack, functions: Functions) -> None:
+    send(stack, of_order(1))
+    said = run("redrive", "123456")
+    assert (said.exit_code, said.stdout, functions.invoked) == (1, "", [])
+    assert said.stderr == "error: No dead letter has an ID that starts with '123456'. List them: saga dlq list.\n"
+
+
+def test_an_option_before_the_subcommand_is_never_ignored(stack: Stack, functions: Functions) -> None:
+    send(stack, of_order(1))
+    said = run("--aws", "redrive")
+    assert (said.exit_code, said.stdout, functions.invoked) == (2, "", [])
 
 
 def test_more_than_was_read_is_mentioned(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,24 @@
 """`saga bench`: what a saga costs and how fast it is, measured."""
+
+from typing import ClassVar
+
+import typer
+
+from sagactl.commands.group import LazyGroup, Listed
+
+
+class Measurements(LazyGroup):
+    package = __name__
+    listed: ClassVar = {
+        "cost": Listed("Count what AWS bills for a saga, on every path."),
+        "cold-start": Listed("Measure cold starts beside bare boto3, and the kernel beside bare SDK calls."),
+        "scale": Listed("Measure a saga beside 100, 1,000 and 10,000 orders."),
+    }
+
+
+app = typer.Typer(cls=Measurements, no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure what a saga costs and how fast it is."""

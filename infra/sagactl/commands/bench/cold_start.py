@@ -13,20 +13,23 @@ from sagactl.design import template
 from sagactl.stack.deployment import BUILD, build, compile_bytecode, forget_bytecode
 from sagactl.terminal import err, progress, result, table
 
+Pairs = Annotated[int, typer.Option("--pairs", min=1, max=1000, help="How many measurements of each kind.")]
+Source = Annotated[bool, typer.Option("--source", help="Without bytecode, as sam alone packs functions.")]
 
-def cold_start(
-    pairs: Annotated[int, typer.Option(min=1, max=1000, help="Measurements of each kind.")] = 15,
-    source: Annotated[bool, typer.Option("--source", help="Without bytecode, as sam alone packs functions.")] = False,
-    as_json: Json = False,
-) -> None:
+
+def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False) -> None:
     """Measure cold starts beside bare boto3, and the kernel beside bare SDK calls.
 
-    A cold start is a fresh process that imports a function; beside it, one that imports boto3 and makes the same
-    clients. Both are in seconds of user CPU, alternating; the ratio is the median of the pairs'.
+    A cold start is a new process that imports a function. It alternates with one
+    that imports boto3 and makes the same clients. Both are measured in user CPU;
+    the ratio is the median of all pairs.
     """
     with err.status("Building the functions (sam build)"):
         build()
-        (forget_bytecode if source else compile_bytecode)()
+        if source:
+            forget_bytecode()
+        else:
+            compile_bytecode()
     functions = {name_of(function): function for function in template.functions()}
     started = {name: start(functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
     err.print("The kernel")  # without a spinner: its thread would disturb the times
@@ -37,7 +40,8 @@ def cold_start(
         "kernel": {name: timed.fields() for name, timed in kernel.items()},
         "zipBytes": zip_bytes,
     }
-    size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {'without' if source else 'with'} bytecode."
+    packed = "without" if source else "with"
+    size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {packed} bytecode."
     cold = _table("cold start, ms of user CPU", "boto3 alone", started, 1000)
     shown = Group(cold, "", _table("a reaction, µs of CPU", "its calls alone", kernel, 1_000_000), "", size)
     result(fields, shown, as_json=as_json)

@@ -16,7 +16,8 @@ from sagactl.terminal import err, result, table
 def cost(as_json: Json = False) -> None:
     """Count what AWS bills for a saga, on every path.
 
-    The functions run in this process on DynamoDB Local, one delivery after another, so every figure is exact.
+    The functions run in this process on DynamoDB Local, one delivery after
+    another, so that every count is exact.
     """
     with err.status("Counting"), running() as serial:
         walked = {name: walk(serial, path, name) for name, path in PATHS.items()}

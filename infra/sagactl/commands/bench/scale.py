@@ -8,9 +8,10 @@ _COLUMNS = ("orders", "write_units", "read_units", "journal_write_units", "watch
 
 
 def scale(as_json: Json = False) -> None:
-    """Measure a saga beside 100, 1,000 and 10,000 orders: what it costs must not grow.
+    """Measure a saga beside 100, 1,000 and 10,000 orders.
 
-    The orders are copies of one that the functions closed, written straight into the tables.
+    Its cost must not grow. The other orders are copies of one that the functions
+    closed, written into the tables.
     """
     rows = list(progress(measured(), "Measuring", len(SIZES)))
     shown = table("orders", "writes", "reads", "journal writes", "watchdog pages", "saga orders reads", "ms a saga")

@@ -1,0 +1,54 @@
+"""A group of commands that imports a command's module only when that command is called, so that help is quick."""
+
+import importlib
+from typing import Any, ClassVar, NamedTuple
+
+import typer
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
+
+from sagactl.errors import SagaError
+from sagactl.terminal import err
+
+
+class Listed(NamedTuple):
+    """What help says about a command: the first line of its docstring, and the panel that lists it."""
+
+    summary: str
+    panel: str | None = None
+
+
+class LazyGroup(TyperGroup):
+    """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1."""
+
+    package: ClassVar[str]  # has a module for each command
+    listed: ClassVar[dict[str, Listed]]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, (summary, panel) in self.listed.items():
+            self.add_command(TyperCommand(name, short_help=summary, rich_help_panel=panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        if listed is None:
+            return name, listed, rest
+        return name, command_in(self.package, str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SagaError as error:
+            err.print("[red]error:[/]", escape(str(error)))
+            raise typer.Exit(1) from None
+
+
+def command_in(package: str, name: str) -> Any:
+    """Imports a command: the group `app` of the module of that name, or else the function of that name."""
+    identifier = name.replace("-", "_")
+    module = importlib.import_module(f"{package}.{identifier}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False)
+        app.command(name)(getattr(module, identifier))
+    return typer.main.get_command(app)

@@ -1,0 +1,82 @@
+"""The five ways tried out: an order for each of them is placed, and followed until it is closed."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sagactl.design import choreography
+from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.stack import books, journal, shop
+from sagactl.stack.deployed import Stack
+
+TIMEOUT_SECONDS = 60
+PERIOD_SECONDS = 0.2
+_THROUGH_THE_API = 2  # of the five orders
+
+
+@dataclass
+class Trial:
+    """An order that is to go one of the ways, how it is placed, and what is known of it so far."""
+
+    way: Way
+    via: shop.Via
+    order_id: str = ""
+    status: str = "PENDING"
+    timeline: list[journal.Told] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The order as the API takes it."""
+        return {"productId": PRODUCT, "quantity": self.way.quantity, "amount": self.way.amount}
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the order is closed, and its last event has reached the journal, too."""
+        last = {event.name for event in choreography.ends()}
+        return self.status in choreography.closed() and any(told.name in last for told in self.timeline)
+
+    def fields(self) -> dict[str, Any]:
+        """Returns the trial as JSON has it."""
+        return asdict(self) | self.way._asdict()
+
+
+def five_trials(units: int = UNITS) -> list[Trial]:
+    """Returns a trial of each way for as many units in stock: some through the API, the others by the bus."""
+    trials = []
+    for number, way in enumerate(five_ways(units).values()):
+        via: shop.Via = "api" if number < _THROUGH_THE_API else "bus"
+        trials.append(Trial(way, via))
+    return trials
+
+
+def place(stack: Stack, trial: Trial) -> None:
+    trial.order_id = shop.place(stack, trial.wanted, trial.via)
+
+
+def follow(stack: Stack, trials: Sequence[Trial]) -> Iterator[None]:
+    """Updates what is known of the trials again and again, until all are told or the time is up."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not all(trial.is_told for trial in trials) and time.monotonic() < deadline:
+        for trial in trials:
+            _look(stack, trial)
+        yield
+        time.sleep(PERIOD_SECONDS)
+
+
+def problems(stack: Stack, trials: Iterable[Trial], stocked: dict[str, int]) -> list[str]:
+    """Returns a line for each order that ended otherwise than its way does, and for what does not balance."""
+    found = []
+    order_ids = []
+    for trial in trials:
+        order_ids.append(trial.order_id)
+        if trial.status != trial.way.ends:
+            found.append(f"{trial.way.title}: {trial.status}, not {trial.way.ends}")
+    return found + books.audit(stack, order_ids, stocked)
+
+
+def _look(stack: Stack, trial: Trial) -> None:
+    trial.timeline = journal.timeline(stack, trial.order_id)
+    order = books.state_of(stack, "order", trial.order_id)
+    if order:
+        trial.status = order.status

@@ -1,0 +1,101 @@
+"""`saga orders`: which orders are listed, and how."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sagactl.cli import app
+from sagactl.commands import orders
+from sagactl.stack import journal
+
+AT = "2026-01-31T12:00:00.000Z"
+EVENTS = {"OrderCreated": "2026-01-31T12:00:00.005Z"}
+ORDERS = [
+    journal.Summary(f"order-{status.lower()}", status, AT, EVENTS)
+    for status in ("PENDING", "FAILING", "COMPLETED", "FAILED")
+]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["orders", *arguments])
+
+
+def listed(result: Result) -> list[str]:
+    """The statuses in the list."""
+    assert result.exit_code == 0, result.output
+    return [line.split()[1] for line in result.stdout.splitlines()[1:]]
+
+
+@pytest.fixture(autouse=True)
+def written(monkeypatch: pytest.MonkeyPatch) -> list[journal.Summary]:
+    """What the journal has: an order of every status, unless a test changes that."""
+    written = list(ORDERS)
+
+    def orders_in(_: Any, states: Iterable[str], *, limit: int) -> list[journal.Summary]:
+        return [order for order in written if order.status in states][:limit]
+
+    monkeypatch.setattr(orders, "find", lambda **_: None)
+    monkeypatch.setattr(journal, "orders", orders_in)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ([], ["PENDING", "FAILING", "COMPLETED", "FAILED"]),
+        (["--open"], ["PENDING", "FAILING"]),
+        (["--status", "FAILED"], ["FAILED"]),
+        (["--status", "failed"], ["FAILED"]),
+        (["--status", "PENDING", "--status", "COMPLETED"], ["PENDING", "COMPLETED"]),
+        (["--open", "--status", "FAILING", "--status", "FAILED"], ["FAILING"]),
+        (["--limit", "1"], ["PENDING"]),
+    ],
+    ids=" ".join,
+)
+def test_orders_are_listed_by_status(options: list[str], statuses: list[str]) -> None:
+    assert listed(run(*options)) == statuses
+
+
+def test_a_status_that_does_not_exist_is_refused() -> None:
+    refused = run("--status", "SHIPPED")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    assert "SHIPPED: choose from PENDING, FAILING, COMPLETED, FAILED" in said
+
+
+@pytest.mark.parametrize(("options", "printed"), [((), "No orders.\n"), (("--json",), "[]\n")])
+def test_no_order_is_no_failure(written: list[journal.Summary], options: tuple[str, ...], printed: str) -> None:
+    written.clear()
+    assert run(*options).stdout == printed
+
+
+def test_what_any_event_says_is_shown_as_it_is(written: list[journal.Summary]) -> None:
+    written[:] = [journal.Summary("[/red] :cat:", "PENDING", AT, EVENTS)]
+    [_, line] = run().stdout.splitlines()
+    assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]
+
+
+def test_watching_refreshes_the_list_until_it_is_interrupted(
+    written: list[journal.Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter([ORDERS[:1], ORDERS[:2]])
+    written.clear()
+
+    def sleep(seconds: float) -> None:
+        assert seconds == orders.PERIOD_SECONDS
+        try:
+            written[:] = next(left)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert listed(run("--watch")) == ["PENDING", "FAILING"]
+
+
+def test_a_program_can_not_watch() -> None:
+    refused = run("--watch", "--json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "can't be combined with --json" in refused.stderr
