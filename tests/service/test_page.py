@@ -32,7 +32,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(autouse=True)
 def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Timestamp, "now", classmethod(lambda cls: cls.of(NOW)))
+    monkeypatch.setattr(Timestamp, "now", classmethod(lambda _: Timestamp.of(NOW)))
 
 
 @pytest.fixture(scope="module")

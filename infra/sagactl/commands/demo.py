@@ -45,6 +45,7 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
         shop.set_available(stack, PRODUCT, UNITS)
         stocked = books.stock(stack)
         trials = trial.five_trials()
+        page = None
         if watch:
             page = at_end.enter_context(serving.served(lambda: stack))
             one_by_one(stack, trials, page)
@@ -52,7 +53,7 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
             all_at_once(stack, trials)
         follow(stack, trials, live=out.is_terminal and not as_json)
         report(trials, trial.problems(stack, trials, stocked), as_json=as_json)
-        if watch:
+        if page:
             wait_for_interrupt(page)
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -98,7 +98,7 @@ def logs(
         raise typer.Exit from None
 
 
-def fields(line: Line) -> dict[str, object]:
+def fields(line: Line) -> dict[str, Any]:
     return {"at": line.at, "service": line.service} | (line.content or {"message": line.text})
 
 

@@ -33,7 +33,7 @@ def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> li
 
 def stock(stack: Stack) -> dict[str, int]:
     """Returns the units of each product, available or held by an order: only restocking may change the sum."""
-    units: Counter[str | None] = Counter(shop.available(stack))
+    units = Counter[str | None](shop.available(stack))
     for item in stack.items("scan", TableName=stack.table("inventory")):
         reservation = from_builtins(item, Reservation)
         units[reservation.product_id] += reservation.held
