@@ -191,6 +191,11 @@ TEMPLATES = {
         "Resource: !GetAtt PaymentTable.Arn", "Resource: [!GetAtt PaymentTable.Arn, !GetAtt OrderTable.Arn]",
         "PaymentRole grants ${OrderTable.Arn}, which no variable of PaymentFunction names.",
     ),
+    "a condition that matches more": (
+        "StringEquals:\n                    events:source: saga.payment",
+        "StringLike:\n                    events:source: saga.payment",
+        "PaymentRole has a condition StringLike.",
+    ),
     "a wildcard": (
         "Resource: !Sub ${OrderTable.Arn}/index/open", "Resource: !Sub ${OrderTable.Arn}/index/*",
         "OrderWatchdogRole allows Resource ${OrderTable.Arn}/index/*.",
