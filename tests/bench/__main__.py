@@ -18,7 +18,8 @@ from sagactl.stack.deployed import Stack
 from sagactl.stack.deployment import deploy
 from sagactl.terminal import out, step, table
 
-ONE_BY_ONE, AT_ONCE = 40, 60
+ONE_BY_ONE = 40
+AT_ONCE = 60
 IN_FLIGHT = (1, 4, 16)
 
 

@@ -8,7 +8,9 @@ from sagactl.bench.timing import Run, run
 
 
 def test_so_many_are_in_flight_and_no_more() -> None:
-    together, most, lock = [0], [0], threading.Lock()
+    together = [0]
+    most = [0]
+    lock = threading.Lock()
     all_in = threading.Barrier(4)
 
     def place(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What every bus promises: each fact told is on it, whole, once."""
+"""What every bus promises: each fact that is told is on it once and complete."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

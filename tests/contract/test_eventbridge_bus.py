@@ -1,4 +1,4 @@
-"""What PutEvents refuses: it is told again, and only that; and whoever tells is told when it stays refused."""
+"""What PutEvents refuses is told again, and nothing else; NotTold is raised if it is refused every time."""
 
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ REFUSED = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
 
 
 class Client:
-    """Answers PutEvents as it was told to, and keeps what it was asked; after that, nothing is refused."""
+    """Gives PutEvents these answers, one a call, and then accepts everything; `asked` has the entries of each call."""
 
     def __init__(self, *answers: list[dict[str, str]]) -> None:
-        self.answers, self.asked = list(answers), list[list[dict[str, str]]]()
+        self.answers = list(answers)
+        self.asked: list[list[dict[str, str]]] = []
 
     def put_events(self, Entries: list[dict[str, str]]) -> Any:  # noqa: N803  # AWS's name
         self.asked.append(Entries)
@@ -31,7 +32,7 @@ def facts(number: int) -> list[Event]:
 
 
 def tell(client: Any, number: int) -> list[float]:
-    """Tells so many facts; gives the pauses in seconds."""
+    """Tells so many facts; returns the pauses in seconds."""
     pauses: list[float] = []
     EventBridgeBus(client, "bus", pause=pauses.append).tell(facts(number))
     return pauses
@@ -62,27 +63,27 @@ def test_what_is_refused_is_told_again_and_only_that() -> None:
 
 
 @pytest.mark.parametrize("refusals", [1, ATTEMPTS - 1])
-def test_refusals_are_waited_for(refusals: int) -> None:
+def test_there_is_a_pause_before_each_further_attempt(refusals: int) -> None:
     client = Client(*[[REFUSED]] * refusals)
     pauses = tell(client, 1)
     assert len(client.asked) == refusals + 1
     assert 0 < sum(pauses) < 2
 
 
-def test_what_stays_refused_is_raised() -> None:
+def test_what_is_refused_every_time_is_raised() -> None:
     client = Client([OK, REFUSED], *[[REFUSED]] * (ATTEMPTS - 1))
     with pytest.raises(NotTold, match="OrderExpired: ThrottlingException"):
         tell(client, 2)
     assert [orders(entries) for entries in client.asked] == [[0, 1], *[[1]] * (ATTEMPTS - 1)]
 
 
-def test_more_than_putevents_takes_is_split() -> None:
+def test_facts_are_told_in_batches_of_what_putevents_takes() -> None:
     client = Client([OK] * 9 + [REFUSED])
     tell(client, 25)
     assert [orders(entries) for entries in client.asked] == [[*range(10)], [9], [*range(10, 20)], [*range(20, 25)]]
 
 
-def test_what_the_client_raises_is_raised() -> None:
+def test_an_error_of_the_client_is_raised() -> None:
     class Down:
         def put_events(self, **_: Any) -> Any:
             raise ConnectionError

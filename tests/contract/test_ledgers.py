@@ -1,4 +1,4 @@
-"""What every ledger keeps: an entry is replaced by whoever saw it as it is, and by nobody else."""
+"""What every ledger promises: only whoever has read an entry as it is now can replace it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -35,7 +35,7 @@ def payments(ledger_of: LedgerOf) -> Ledger[Payment]:
     return ledger_of(Payment)
 
 
-def test_an_unknown_order_is_none(payments: Ledger[Payment]) -> None:
+def test_recalling_an_unknown_order_returns_none(payments: Ledger[Payment]) -> None:
     assert payments.recall(uuid4()) is None
 
 
@@ -52,20 +52,22 @@ def test_an_unknown_order_is_none(payments: Ledger[Payment]) -> None:
         Shipment(status="FAILED", quantity=10, reason="the order expired"),
     ],
 )
-def test_what_is_recalled_is_what_was_recorded(ledger_of: LedgerOf, state: State) -> None:
-    ledger, entry = ledger_of(type(state)), opened(state)
+def test_an_entry_is_recalled_as_it_was_recorded(ledger_of: LedgerOf, state: State) -> None:
+    ledger = ledger_of(type(state))
+    entry = opened(state)
     ledger.record(entry, None)
     assert ledger.recall(entry.order_id) == entry
 
 
-def test_orders_are_apart(payments: Ledger[Payment]) -> None:
-    first, second = opened(CHARGED), opened(Payment(status="CANCELLED"))
+def test_orders_do_not_affect_each_other(payments: Ledger[Payment]) -> None:
+    first = opened(CHARGED)
+    second = opened(Payment(status="CANCELLED"))
     payments.record(first, None)
     payments.record(second, None)
     assert [payments.recall(first.order_id), payments.recall(second.order_id)] == [first, second]
 
 
-def test_a_later_entry_replaces_all_of_the_one_before(payments: Ledger[Payment]) -> None:
+def test_an_entry_replaces_the_one_before_as_a_whole(payments: Ledger[Payment]) -> None:
     before = opened(CHARGED)
     entry = replace(after(before, Payment(status="CANCELLED")), heard={}, told={})
     payments.record(before, None)
@@ -92,7 +94,7 @@ def test_the_first_replacement_of_two_wins(payments: Ledger[Payment]) -> None:
     assert payments.recall(before.order_id) == entry
 
 
-def test_what_was_never_recorded_is_not_replaced(payments: Ledger[Payment]) -> None:
+def test_an_entry_that_was_never_recorded_cannot_be_replaced(payments: Ledger[Payment]) -> None:
     before = opened(CHARGED)
     with pytest.raises(Conflict):
         payments.record(after(before, CHARGED), before)
@@ -101,8 +103,9 @@ def test_what_was_never_recorded_is_not_replaced(payments: Ledger[Payment]) -> N
 
 @pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
 @pytest.mark.parametrize("first", [True, False], ids=["first", "replacement"])
-def test_of_many_that_write_at_once_one_wins(payments: Ledger[Payment], first: bool) -> None:
-    before, start = opened(CHARGED), Barrier(THREADS)
+def test_one_of_many_writes_at_once_wins(payments: Ledger[Payment], first: bool) -> None:
+    before = opened(CHARGED)
+    start = Barrier(THREADS)
     payments.record(before, None)
     order = opened(CHARGED)
 
@@ -120,6 +123,7 @@ def test_of_many_that_write_at_once_one_wins(payments: Ledger[Payment], first: b
 
     with ThreadPoolExecutor(THREADS) as threads:
         (winner,) = filter(None, threads.map(write, range(THREADS)))
-    entry = payments.recall((order if first else before).order_id)
+    written = order if first else before
+    entry = payments.recall(written.order_id)
     assert entry
     assert entry.state.amount == winner

@@ -1,4 +1,4 @@
-"""What every stock ledger keeps: units move with the reservation that moves them, or neither does."""
+"""What every stock ledger promises: the units move together with their reservation, or neither does."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -22,19 +22,21 @@ def released(entry: Entry[Reservation]) -> Entry[Reservation]:
     return replace(entry, version=entry.version + 1, state=replace(entry.state, status="RELEASED"))
 
 
-def test_only_what_is_kept_is_available(stocked: Stocked) -> None:
+def test_only_products_that_are_kept_are_available(stocked: Stocked) -> None:
     ledger = stocked(apple=5, pear=0)
     assert (ledger.available("apple"), ledger.available("pear"), ledger.available("quince")) == (5, 0, None)
 
 
 def test_a_reservation_takes_its_units(stocked: Stocked) -> None:
-    ledger, entry = stocked(apple=5), reservation(2)
+    ledger = stocked(apple=5)
+    entry = reservation(2)
     ledger.record(entry, None)
     assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (3, entry)
 
 
-def test_a_release_gives_them_back(stocked: Stocked) -> None:
-    ledger, entry = stocked(apple=5), reservation(2)
+def test_a_release_gives_the_units_back(stocked: Stocked) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(2)
     ledger.record(entry, None)
     ledger.record(released(entry), entry)
     assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (5, released(entry))
@@ -47,8 +49,9 @@ def test_all_of_the_units_may_be_taken(stocked: Stocked) -> None:
 
 
 @pytest.mark.parametrize("product_id", ["apple", "quince"])
-def test_more_than_there_is_is_never_taken(stocked: Stocked, product_id: str) -> None:
-    ledger, entry = stocked(apple=5), reservation(6, product_id)
+def test_more_units_than_there_are_cannot_be_taken(stocked: Stocked, product_id: str) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(6, product_id)
     before = ledger.available(product_id)
     with pytest.raises(Conflict):
         ledger.record(entry, None)
@@ -56,30 +59,34 @@ def test_more_than_there_is_is_never_taken(stocked: Stocked, product_id: str) ->
 
 
 @pytest.mark.parametrize("status", ["OUT_OF_STOCK", "RELEASED"])
-def test_an_entry_that_holds_nothing_moves_nothing(stocked: Stocked, status: str) -> None:
-    ledger, entry = stocked(apple=5), reservation(2)
+def test_an_entry_that_holds_no_units_moves_none(stocked: Stocked, status: str) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(2)
     entry = replace(entry, state=replace(entry.state, status=status))
     ledger.record(entry, None)
     assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (5, entry)
 
 
-def test_units_held_already_are_not_taken_again(stocked: Stocked) -> None:
-    ledger, entry = stocked(apple=5), reservation(4)
+def test_units_are_taken_only_once(stocked: Stocked) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(4)
     ledger.record(entry, None)
     ledger.record(replace(entry, version=2), entry)
     assert ledger.available("apple") == 1
 
 
-def test_what_was_given_back_is_not_given_back_again(stocked: Stocked) -> None:
-    ledger, entry = stocked(apple=5), reservation(4)
+def test_units_are_given_back_only_once(stocked: Stocked) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(4)
     ledger.record(entry, None)
     ledger.record(released(entry), entry)
     ledger.record(replace(released(entry), version=3), released(entry))
     assert ledger.available("apple") == 5
 
 
-def test_a_release_gives_back_even_if_the_product_is_kept_no_more(stocked: Stocked) -> None:
-    ledger, entry = stocked(), reservation(4, product_id=f"gone-{uuid4()}")
+def test_a_release_gives_units_back_even_if_the_product_is_no_longer_kept(stocked: Stocked) -> None:
+    ledger = stocked()
+    entry = reservation(4, product_id=f"gone-{uuid4()}")
     before = replace(entry, state=replace(entry.state, status="OUT_OF_STOCK"))
     ledger.record(before, None)
     held = replace(entry, version=1)
@@ -88,17 +95,19 @@ def test_a_release_gives_back_even_if_the_product_is_kept_no_more(stocked: Stock
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["reserving", "releasing"])
-def test_on_a_conflict_neither_units_nor_entry_move(stocked: Stocked, first: bool) -> None:
-    ledger, entry = stocked(apple=5), reservation(2)
+def test_a_conflict_changes_neither_the_units_nor_the_entry(stocked: Stocked, first: bool) -> None:
+    ledger = stocked(apple=5)
+    entry = reservation(2)
     ledger.record(entry, None)
     stale = replace(entry, version=9)
+    writes = (entry, None) if first else (released(stale), stale)
     with pytest.raises(Conflict):
-        ledger.record(entry if first else released(stale), None if first else stale)
+        ledger.record(*writes)
     assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (3, entry)
 
 
 def until_decided(ledger: StockLedger, entry: Entry[Reservation]) -> bool:
-    """Reserves as the service does, except that it never tires: units may move between look and write."""
+    """Reserves as the service does, with far more attempts: others may take units between its look and its write."""
     for _ in range(10_000):
         if (ledger.available(str(entry.state.product_id)) or 0) < entry.state.quantity:
             return False
@@ -111,8 +120,9 @@ def until_decided(ledger: StockLedger, entry: Entry[Reservation]) -> bool:
 
 
 @pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
-def test_of_many_that_want_the_last_units_as_many_get_them_as_there_are(stocked: Stocked) -> None:
-    ledger, start = stocked(apple=20), Barrier(THREADS)
+def test_of_many_at_once_only_as_many_reserve_as_there_are_units(stocked: Stocked) -> None:
+    ledger = stocked(apple=20)
+    start = Barrier(THREADS)
 
     def reserve(_: int) -> bool:
         start.wait()
@@ -124,8 +134,10 @@ def test_of_many_that_want_the_last_units_as_many_get_them_as_there_are(stocked:
 
 
 @pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)
-def test_of_many_that_reserve_for_one_order_one_does(stocked: Stocked) -> None:
-    ledger, start, order_id = stocked(apple=20), Barrier(THREADS), uuid4()
+def test_of_many_at_once_one_reserves_for_an_order(stocked: Stocked) -> None:
+    ledger = stocked(apple=20)
+    start = Barrier(THREADS)
+    order_id = uuid4()
 
     def reserve(_: int) -> bool:
         start.wait()

@@ -33,7 +33,9 @@ from saga.service import Service
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack
 
-PRODUCTS, ORDERS, AT_ONCE = 2, 10, 8
+PRODUCTS = 2
+ORDERS = 10
+AT_ONCE = 8
 DELIVERIES_MAX = 3  # of one event: Lambda's first, and its two retries
 FAILS: frozenset[type[Event]] = frozenset({PaymentFail, ShipmentFail})
 
@@ -50,7 +52,8 @@ class Restock(NamedTuple):
     units: int
 
 
-ORDER, PRODUCT = st.integers(0, ORDERS - 1), st.integers(0, PRODUCTS - 1)
+ORDER = st.integers(0, ORDERS - 1)
+PRODUCT = st.integers(0, PRODUCTS - 1)
 EVENT = st.sampled_from([OrderCreated, PaymentFail, ShipmentFail])
 # Most often orders are created, so that they fight for the units.
 JOB = st.builds(Delivery, st.just(OrderCreated) | EVENT, ORDER) | st.builds(Restock, PRODUCT, st.integers(0, 20))
@@ -79,7 +82,9 @@ class Watched:
 class Inventory(RuleBasedStateMachine):
     def __init__(self, client: Any, threads: ThreadPoolExecutor) -> None:
         super().__init__()
-        self.threads, self.watched, self.bus = threads, Watched(client), MemoryBus()
+        self.threads = threads
+        self.watched = Watched(client)
+        self.bus = MemoryBus()
         self.ledger = DynamoStockLedger(client, "InventoryTable", "StockTable")
         reactions: list[Reaction[Reservation]] = [partial(reserve, available=self.ledger.available), release]
         self.service = Service(reactions, self.ledger, self.bus)
@@ -99,11 +104,15 @@ class Inventory(RuleBasedStateMachine):
     @rule(jobs=JOBS | OF_ONE_ORDER)
     def at_once(self, jobs: Sequence[Delivery | Restock]) -> None:
         available = [self.ledger.available(product_id) for product_id in self.products]
-        told, start = len(self.bus.facts), Barrier(len(jobs))
+        told = len(self.bus.facts)
+        start = Barrier(len(jobs))
 
         def work(job: Delivery | Restock) -> None:
             start.wait()
-            self.deliver(job) if isinstance(job, Delivery) else self.restock(job)
+            if isinstance(job, Delivery):
+                self.deliver(job)
+            else:
+                self.restock(job)
 
         list(self.threads.map(work, jobs))
         deliveries = [job for job in jobs if isinstance(job, Delivery)]
@@ -166,7 +175,7 @@ class Inventory(RuleBasedStateMachine):
             if OrderCreated not in first:
                 assert reservation == Reservation(status="RELEASED")
             elif reservation.product_id:
-                assert reservation.status in ({"RELEASED", "OUT_OF_STOCK"} if failed else {"RESERVED", "OUT_OF_STOCK"})
+                assert reservation.status in {"RELEASED" if failed else "RESERVED", "OUT_OF_STOCK"}
                 assert (reservation.product_id, reservation.quantity) == self.wanted(order)
             else:
                 assert reservation.status == "RELEASED"

@@ -40,7 +40,8 @@ def explored(trial: Trial) -> Found | Violation:
 
 
 def main() -> int:
-    started, everything = time.monotonic(), list[Found | Violation]()
+    started = time.monotonic()
+    everything = list[Found | Violation]()
     groups: list[tuple[Budget, Door, list[World]]] = [
         (budget, door, worlds) for budget, worlds in BUDGETS for door in DOORS
     ]

@@ -96,7 +96,10 @@ class Violation(AssertionError):
 
     def __init__(self, what: str, trial: Trial, choices: list[int], steps: list[Step]) -> None:
         super().__init__(what, trial, choices, steps)
-        self.what, self.trial, self.choices, self.steps = what, trial, choices, steps
+        self.what = what
+        self.trial = trial
+        self.choices = choices
+        self.steps = steps
 
     def __str__(self) -> str:
         return f"{self.what}\nreplay({self.trial}, {self.choices})\n{mermaid(self.steps)}"
@@ -111,9 +114,11 @@ class Found:
 
 def explore(trial: Trial) -> Found:
     """Counts what there is to see. Raises Violation."""
-    world, start = trial.world, opening(trial)
+    world = trial.world
+    start = opening(trial)
     origin: dict[State, tuple[State, int] | None] = {start: None}
-    todo, found = deque([start]), Found()
+    todo = deque([start])
+    found = Found()
     while todo:
         state = todo.popleft()
         following = [after for _, after in successors(state)]
@@ -153,7 +158,8 @@ def successors(state: State) -> Iterator[tuple[Step, State]]:
     """Everything that can happen next, always in the same sequence."""
     for delivery in _in_sequence(state.flight):
         yield from _deliveries(state, delivery)
-    left, open_orders = state.left, [n for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
+    left = state.left
+    open_orders = [n for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
     if open_orders and left.asks:
         yield _ask(state, open_orders, left._replace(asks=left.asks - 1))
     elif open_orders and left.watchdog and not state.flight and not state.asked:
@@ -282,7 +288,8 @@ def problem_of_change(before: Entries, after: Entries) -> str | None:
     """Safety: nothing is done twice, and what is closed stays so."""
     for slot, (old, new) in enumerate(zip(before, after, strict=True)):
         service = SERVICES[slot % len(SERVICES)]
-        was, becomes = _status(old), _status(new)
+        was = _status(old)
+        becomes = _status(new)
         if was != becomes and service in _MAY_BECOME and becomes not in _MAY_BECOME[service].get(was, ()):
             return f"{service} went from {was} to {becomes}"
     return None
@@ -331,7 +338,8 @@ def _read(entry: bytes) -> dict[str, Any]:
 
 def replay(trial: Trial, choices: list[int]) -> list[Step]:
     """The steps that these choices make; a violation names the choices that lead to it."""
-    state, steps = opening(trial), []
+    state = opening(trial)
+    steps = []
     for choice in choices:
         step, state = list(successors(state))[choice]
         steps.append(step)
@@ -345,7 +353,8 @@ def mermaid(steps: list[Step]) -> str:
         if step.delivery is None:
             lines.append("    Note over watchdog: asks")
             continue
-        name, service = step.delivery.fact.name, step.delivery.service
+        name = step.delivery.fact.name
+        service = step.delivery.service
         source = "client" if service == HTTP else step.delivery.fact.source.removeprefix("saga.")
         arrow = "--x" if step.what == "lost" else "->>"
         lines.append(f"    {source}{arrow}{service}: {name}")
@@ -355,7 +364,8 @@ def mermaid(steps: list[Step]) -> str:
 
 
 def _schedule(origin: dict[State, tuple[State, int] | None], state: State) -> tuple[list[int], list[Step]]:
-    choices, steps = [], []
+    choices = []
+    steps = []
     while came := origin[state]:
         before, choice = came
         choices.append(choice)

@@ -162,7 +162,9 @@ def forgets_what_was_heard(before: Any, event: Any, state: Any, told: Any, at: A
     return replace(_advance(before, event, state, told, at), heard={})
 
 
-_hear, _advance, _learn = Service.hear, service._advance, Service.learn
+_hear = Service.hear
+_advance = service._advance
+_learn = Service.learn
 
 
 def _learn_once(self: Any, event: Any, at: Any) -> Any:

@@ -56,7 +56,8 @@ def test_a_mutant_is_killed(mutant: Mutant) -> None:
 
 def test_a_violation_is_found_and_replayed_the_same_each_time() -> None:
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "no told-again")
-    first, again = violation_of(mutant), violation_of(mutant)
+    first = violation_of(mutant)
+    again = violation_of(mutant)
     assert first
     assert again
     assert (first.trial, first.choices, first.steps) == (again.trial, again.choices, again.steps)

@@ -89,7 +89,9 @@ class Faulty:
     """A ledger, and an EventBridge client, that do what the fault says at their step."""
 
     def __init__(self, ledger: Any, fault: str | None, meanwhile: Callable[[], None] | None) -> None:
-        self.ledger, self.fault, self.meanwhile = ledger, fault, meanwhile
+        self.ledger = ledger
+        self.fault = fault
+        self.meanwhile = meanwhile
         self.told: list[Event] = []
 
     def recall(self, order_id: UUID) -> Any:
@@ -154,7 +156,8 @@ def case(
     own = APPS[service_of(delivery)].service.ledger
     keeps_stock = isinstance(own, DynamoStockLedger)
     ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
-    order_id, other_id = delivery.fact.order_id, (other or delivery).fact.order_id
+    order_id = delivery.fact.order_id
+    other_id = (other or delivery).fact.order_id
     for known_id, known in ((other_id, other_entry), (order_id, entry)):
         if known:
             ledger.entries[known_id] = from_builtins(json.loads(known), own.entry_type)

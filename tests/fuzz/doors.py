@@ -104,7 +104,8 @@ class Doors:
     def _judged(self) -> Iterator[dict[str, bool]]:
         """Nothing that is refused is written down, and no log line repeats what came in."""
         judged: dict[str, bool] = {}
-        before, log = self.writes, io.StringIO()
+        before = self.writes
+        log = io.StringIO()
         with redirect_stdout(log):
             yield judged
         lines = {line: json.loads(line) for line in log.getvalue().splitlines()}

@@ -23,7 +23,9 @@ def test_every_order_closes_and_the_books_balance_whatever_goes_wrong(stack: Sta
 
 
 def test_a_seed_plans_the_same_faults_each_time() -> None:
-    first, again, other = plan(1, SHORT), plan(1, SHORT), plan(2, SHORT)
+    first = plan(1, SHORT)
+    again = plan(1, SHORT)
+    other = plan(2, SHORT)
     assert (first.orders, first.kills, first.freezes) == (again.orders, again.kills, again.freezes)
     assert first.kills != other.kills
     fates = [[p.fate("an order", "PaymentOK", telling) for telling in range(99)] for p in (first, again, other)]

@@ -105,7 +105,7 @@ def send_again(stack: Stack, order_id: str) -> None:
         name: functions.get_function(FunctionName=f"{aws.STACK_NAME}-{name}")["Configuration"]["FunctionArn"]
         for name in ("order", "payment", "inventory", "order-watchdog")
     }
-    events = {name: scheduled if name == "order-watchdog" else event for name in arns}
+    events = dict.fromkeys(arns, event) | {"order-watchdog": scheduled}
     send(stack, "not JSON")
     send(stack, json.dumps(event))
     send(stack, json.dumps(event), TARGET_ARN=arns["payment"])
@@ -144,7 +144,8 @@ def redrive(saga: Saga, *arguments: str) -> tuple[int, Letters]:
 @contextmanager
 def without_concurrency(stack: Stack, service: str) -> Iterator[None]:
     """The service's function may not run, so Lambda gives its events up at once."""
-    functions, name = stack.client("lambda"), {"FunctionName": f"{aws.STACK_NAME}-{service}"}
+    functions = stack.client("lambda")
+    name = {"FunctionName": f"{aws.STACK_NAME}-{service}"}
     functions.put_function_concurrency(**name, ReservedConcurrentExecutions=0)
     try:
         yield

@@ -1,5 +1,6 @@
 """What must not upset the deployed saga: repeats, poison, lost events, a journal that is away."""
 
+import itertools
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,8 @@ def test_every_fact_told_twice_changes_nothing(saga: Saga, stack: Stack) -> None
     saga.told(order_id, "ShipmentOK")
     before = saga.items(order_id)
 
-    saga.put([entry for entry in facts(stack, order_id) for _ in range(2)])
+    entries = facts(stack, order_id)
+    saga.put(list(itertools.chain.from_iterable(zip(entries, entries, strict=True))))
 
     saga.quiet(order_id)
     assert saga.items(order_id) == before
@@ -86,7 +88,8 @@ def poisoned(saga: Saga) -> dict[str, str]:
 
 @pytest.mark.parametrize("poison", POISON)
 def test_poison_ends_in_the_dead_letter_queue_with_its_error(saga: Saga, poisoned: dict[str, str], poison: str) -> None:
-    order_id, why = poisoned[poison], POISON[poison][1]
+    order_id = poisoned[poison]
+    why = POISON[poison][1]
     letter = saga.dead_letter(order_id)
     assert (letter.failure.is_poison, letter.attempts) == (True, 3)
     assert why in letter.failure.message

@@ -16,7 +16,8 @@ RULES = [rule for rule in template.rules() if rule.pattern]
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_pattern_matches_here_what_it_matches_there(rule: template.Rule, stack: Stack) -> None:
-    client, pattern = stack.client("events"), rule.pattern or {}
+    client = stack.client("events")
+    pattern = rule.pattern or {}
     for source, name in EVERY:
         event = samples.envelope("OrderCreated") | {"source": source, "detail-type": name}
         answer = client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))

@@ -61,7 +61,8 @@ def test_where_nothing_was_lost_replay_changes_nothing(saga: Saga, finished: lis
 
 
 def test_a_loss_is_healed_and_a_healed_one_stays_as_it_is(saga: Saga, stack: Stack) -> None:
-    lost, expired = order_created(), order_created()
+    lost = order_created()
+    expired = order_created()
     ids = [str(event.order_id) for event in (lost, expired)]
     with deaf(stack, "shipping"):
         saga.tell(lost, expired)
@@ -100,7 +101,8 @@ def expiry(event: Event) -> OrderExpired:
 @contextmanager
 def deaf(stack: Stack, service: str) -> Iterator[None]:
     """What the service would hear meanwhile is lost."""
-    events, bus = stack.client("events"), {"EventBusName": stack.outputs["BusName"]}
+    events = stack.client("events")
+    bus = {"EventBusName": stack.outputs["BusName"]}
     rule = {"Rule": f"{aws.STACK_NAME}-{service}"} | bus
     targets = events.list_targets_by_rule(**rule)["Targets"]
     events.remove_targets(**rule, Ids=[target["Id"] for target in targets])  # LocalStack heeds no disabled rule

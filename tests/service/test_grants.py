@@ -1,11 +1,12 @@
-"""Every role grants what its function needs, and nothing else: shown on the whole saga, with the roles enforced.
+"""Every role grants what its function needs, and nothing else: tried on the whole saga, with the roles enforced.
 
-Each AWS call that a handler makes is put to its role's policies; one that is not granted fails. Then every single thing
-granted is taken away, and some call must be denied. What Lambda itself does in a function's name no handler asks for:
-that is listed in sagactl/checks/policies.py.
+Each AWS call that a handler makes is checked against its role's policies, and fails if they do not allow it. Then each
+single thing that a role grants is taken away, and some call must be denied. The calls that Lambda itself makes with a
+function's role are listed in sagactl/checks/policies.py.
 """
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,11 +92,8 @@ class Enforced(InProcess):
 def _calls(service: str, operation: str, params: Any) -> list[Call]:
     """What AWS authorises a call by: each write of a transaction, and each entry of PutEvents, by itself."""
     if operation == "TransactWriteItems":
-        return [
-            Call(f"dynamodb:{kind}Item", _arn(write["TableName"]))
-            for item in params["TransactItems"]
-            for kind, write in item.items()
-        ]
+        writes = itertools.chain.from_iterable(item.items() for item in params["TransactItems"])
+        return [Call(f"dynamodb:{kind}Item", _arn(write["TableName"])) for kind, write in writes]
     if operation == "PutEvents":
         keys = (("events:source", "Source"), ("events:detail-type", "DetailType"))
         entries = params["Entries"]
@@ -152,11 +150,11 @@ def asked(saga: Enforced) -> dict[str, set[Call]]:
     return saga.calls
 
 
-def test_the_saga_passes_with_every_role_enforced(asked: dict[str, set[Call]]) -> None:
+def test_the_saga_works_with_every_role_enforced(asked: dict[str, set[Call]]) -> None:
     assert all(asked.values())
 
 
-def test_a_call_beyond_the_role_is_denied(saga: Enforced) -> None:
+def test_a_call_that_is_not_granted_is_denied(saga: Enforced) -> None:
     ledger = saga.modules["payment.app"].service.ledger
     with patch.object(ledger, "table", "StockTable"), pytest.raises(Denied, match=r"StockTable\.Arn"):
         saga.invoke("payment.app", envelope(a(OrderCreated)))
@@ -166,7 +164,8 @@ def less(statements: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str,
     """The statements without one of all the things that they grant: an action, a resource, a value of a condition."""
     for number, statement in enumerate(statements):
         places = [(statement, "Action"), (statement, "Resource")]
-        places += [(keys, key) for keys in statement.get("Condition", {}).values() for key in keys]
+        for keys in statement.get("Condition", {}).values():
+            places += [(keys, key) for key in keys]
         for holder, key in places:
             for value in listed(holder[key]):
                 reduced = copy.deepcopy(statements)
@@ -190,11 +189,11 @@ def unneeded(function: Function, asked: dict[str, set[Call]]) -> list[str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
-def test_without_any_single_thing_granted_a_call_is_denied(function: Function, asked: dict[str, set[Call]]) -> None:
+def test_everything_that_a_role_grants_is_needed(function: Function, asked: dict[str, set[Call]]) -> None:
     assert unneeded(function, asked) == []
 
 
-def test_a_grant_too_much_is_noticed(asked: dict[str, set[Call]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_needless_grant_is_found(asked: dict[str, set[Call]], monkeypatch: pytest.MonkeyPatch) -> None:
     function = next(function for function in FUNCTIONS if function.name == "PaymentFunction")
     granted = copy.deepcopy(policies.statements(function))
     granted[0]["Action"].append("dynamodb:DeleteItem")

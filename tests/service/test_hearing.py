@@ -42,7 +42,10 @@ class Delivery:
     """One order's events, as they are delivered to one service."""
 
     def __init__(self, app: Any, heard: Heard) -> None:
-        self.handler, self.service, self.order_id, self._heard = app.handler, app.service, uuid4(), heard
+        self.handler = app.handler
+        self.service = app.service
+        self.order_id = uuid4()
+        self._heard = heard
 
     def __call__(self, *events: Event, **other: Any) -> None:
         for event in events:
@@ -108,7 +111,8 @@ def test_of_two_deliveries_in_a_row_the_second_only_tells_again(
 ) -> None:
     event, _ = last
     deliver(event)
-    entry, units = deliver.entry, available(stock)
+    entry = deliver.entry
+    units = available(stock)
     deliver(event, event_id="again")
     first, second = deliver.told()
     assert replace(first, metadata=None) == replace(second, metadata=None)
@@ -190,11 +194,11 @@ def test_a_malformed_event_is_raised_and_changes_nothing(
 ) -> None:
     event, _ = last
     entry = deliver.entry
-    own = detail(replace(event, order_id=deliver.order_id))
     more = malformed.get("detail")
-    other = malformed | ({"detail": own | more} if isinstance(more, dict) else {})
+    if isinstance(more, dict):
+        malformed = malformed | {"detail": detail(replace(event, order_id=deliver.order_id)) | more}
     with pytest.raises(Refused):
-        deliver(event, **other)
+        deliver(event, **malformed)
     assert (deliver.told(), deliver.entry, available(stock)) == ([], entry, STOCKED)
 
 

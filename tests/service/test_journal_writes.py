@@ -28,10 +28,11 @@ TIMES: dict[type[Event], Timestamp] = {
 
 
 def record(body: Any, message_id: str = "m1") -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
     return {
         "messageId": message_id,
         "receiptHandle": "r1",
-        "body": body if isinstance(body, str) else json.dumps(body),
+        "body": text,
         "attributes": {"SentTimestamp": str(SENT_MS), "ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
@@ -58,7 +59,7 @@ class Journal:
     def listed(self, index: str, key: str, prefix: str) -> list[dict[str, Any]]:
         """What an index has under all shards of a key."""
         queries = [self.table.query(IndexName=index, KeyConditionExpression=Key(key).eq(k)) for k in shards(prefix)]
-        return [item for query in queries for item in query["Items"]]
+        return list(itertools.chain.from_iterable(query["Items"] for query in queries))
 
 
 @pytest.fixture

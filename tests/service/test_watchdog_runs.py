@@ -99,7 +99,8 @@ AGES = [
 @pytest.mark.parametrize(("age_seconds", "is_told"), AGES)
 def test_an_order_is_told_at_1_2_4_deadlines(place: Place, run: Run, age_seconds: int, is_told: bool) -> None:
     order_id = place(age_seconds)
-    assert run() == ([order_id] if is_told else [])
+    told = [order_id] if is_told else []
+    assert run() == told
 
 
 @pytest.mark.parametrize("status", ["PENDING", "FAILING"])

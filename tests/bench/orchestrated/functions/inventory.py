@@ -13,7 +13,8 @@ class OutOfStock(Exception):
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
-    order, action = event["order"], event["action"]
+    order = event["order"]
+    action = event["action"]
     units = order["quantity"]
     given_back = -units if action == "reserve" else units
     writes: Any = [{"Put": reservation(order, action)}, {"Update": move(order, given_back)}]
