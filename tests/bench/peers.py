@@ -115,7 +115,7 @@ def _recorded() -> tuple[list[tuple[str, str, str]], str]:
         clients = [client for service in services for client in (service.ledger.client, service.bus._client)]
         for client in {id(client): client for client in clients}.values():
             client.meta.events.register_first("before-parameter-build", record)
-        order_id = serial.place(PATHS["completed"].wanted | {"quantity": 1}, "floor")
+        order_id = serial.place(PATHS["completed"].way.wanted | {"quantity": 1}, "floor")
         serial.deliver()
     return calls, order_id
 
@@ -138,7 +138,7 @@ def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, 
         dynamodb.put_item(TableName="STOCK", Item=stocked)
         handlers = _handlers()
         for name in ("completed", "payment_failed", "stock_failed", "shipment_failed"):
-            found[name] = _usage(where, outputs, serial.meter, handlers, PATHS[name].wanted)
+            found[name] = _usage(where, outputs, serial.meter, handlers, PATHS[name].way.wanted)
     return found
 
 

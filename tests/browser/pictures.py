@@ -72,7 +72,7 @@ def place_orders(saga: Saga) -> str:
 
 def place(stack: Stack, title: str) -> str:
     way = WAYS[title]
-    return shop.place(stack, {"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount}, "api")
+    return shop.place(stack, way.wanted, "api")
 
 
 def take(browser: Browser, url: str, stack: Stack, scheme: Scheme) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from sagactl.design.ways import PRODUCT, five_ways
+from sagactl.design.ways import five_ways
 from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
@@ -98,7 +98,7 @@ def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
             at_seconds=size.seconds * number / size.orders,
             via=via,
             key=f"chaos {seed} {number}",
-            fields={"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount},
+            fields=way.wanted,
             expected=way.ends,
         )
         for number, (way, via) in enumerate(drawn)

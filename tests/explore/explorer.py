@@ -26,10 +26,12 @@ from explore.world import (
     service_of,
 )
 
+from sagactl.design import choreography
+
 type Door = Literal["POST", "bus"]
 type Entries = tuple[bytes | None, ...]  # by order, then service
 
-_CLOSED = {"COMPLETED", "FAILED"}
+_CLOSED = set(choreography.closed())
 # How a status may change; a service not named here may do as it likes. No act is ever done twice.
 _MAY_BECOME: dict[str, dict[str | None, set[str]]] = {
     "order": {

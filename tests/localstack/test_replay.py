@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.driver import Saga, order_created
+from support.driver import WAYS, Saga, order_created
 
-from contracts.events import OrderCreated, OrderExpired
-from contracts.values import Amount
+from contracts.events import OrderExpired
 from saga.event import Event, Timestamp
-from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, books, journal
 from sagactl.stack.deployed import Stack
 
@@ -28,8 +26,8 @@ def since() -> str:
 @pytest.fixture(scope="module")
 def finished(saga: Saga, since: str) -> list[str]:  # noqa: ARG001  # not before
     """Ids of orders that went each way, and of which nothing more is told."""
-    declined = OrderCreated(order_created().order_id, PRODUCT, 2, Amount(10_001), timestamp=Timestamp.now())
-    events = [order_created(), order_created(quantity=101), order_created(quantity=501), declined]
+    ways = ("completed", "shipment_failed", "stock_failed", "payment_failed")
+    events = [order_created(WAYS[name]) for name in ways]
     ids = [str(event.order_id) for event in events]
     saga.tell(*events)
     for order_id in ids:

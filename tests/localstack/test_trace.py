@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.driver import Saga, eventually, order_created
+from support.driver import WAYS, Saga, eventually, order_created
 
 from sagactl.design import choreography
 from sagactl.stack.deployed import Stack
@@ -18,7 +18,7 @@ from sagactl.stack.deployed import Stack
 @pytest.fixture(scope="module")
 def order_id(saga: Saga) -> str:
     """Of an order whose shipment was refused, told to the end."""
-    event = order_created(quantity=101)
+    event = order_created(WAYS["shipment_failed"])
     saga.tell(event)
     saga.close(str(event.order_id))
     saga.told(str(event.order_id), "OrderFailed")

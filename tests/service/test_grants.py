@@ -72,8 +72,7 @@ class Enforced(InProcess):
 
     def post(self, way: Way) -> str:
         """Places an order by POST; returns its ID."""
-        wanted = {"productId": PRODUCT, "quantity": way.quantity, "amount": way.amount}
-        answer = self.invoke("order.http", request("POST", "/orders", json.dumps(wanted)))
+        answer = self.invoke("order.http", request("POST", "/orders", json.dumps(way.wanted)))
         return str(json.loads(answer["body"])["orderId"])
 
     def get(self, order_id: str) -> Any:

@@ -18,7 +18,7 @@ from contracts.values import Amount
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Event, Timestamp
 from sagactl.cli import app
-from sagactl.design.ways import PRODUCT
+from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local import localstack
 from sagactl.stack import aws, books, dead_letters, journal, shop
 from sagactl.stack.dead_letters import DeadLetter
@@ -28,7 +28,7 @@ from sagactl.stack.deployment import deploy
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
 QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
-STOCKED = 500
+WAYS = five_ways()
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def deployed() -> Iterator[Stack]:
     with localstack.running(port):
         where = aws.target(port=port)
         stack = Stack(where, deploy(where, {}))
-        shop.set_available(stack, PRODUCT, STOCKED)
+        shop.set_available(stack, PRODUCT, UNITS)
         yield stack
 
 
@@ -136,5 +136,6 @@ def eventually[T](look: Callable[[], T | None], what: str) -> T:
     pytest.fail(f"there was never {what}")
 
 
-def order_created(quantity: int = 2) -> OrderCreated:
-    return OrderCreated(uuid.uuid4(), PRODUCT, quantity, Amount(1000), timestamp=Timestamp.now())
+def order_created(way: Way = WAYS["completed"]) -> OrderCreated:
+    """An order that goes this way, new each time."""
+    return OrderCreated(uuid.uuid4(), PRODUCT, way.quantity, Amount(way.amount), timestamp=Timestamp.now())

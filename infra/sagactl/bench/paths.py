@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 from saga.event import Timestamp
@@ -21,10 +21,6 @@ class Path(NamedTuple):
     way: Way
     times: int = 1  # that each event is delivered
     lost: str | None = None  # an event that nobody hears, until the watchdog looks for the order
-
-    @property
-    def wanted(self) -> dict[str, Any]:
-        return {"productId": PRODUCT, "quantity": self.way.quantity, "amount": self.way.amount}
 
 
 WAYS = five_ways(UNITS)
@@ -49,11 +45,11 @@ def walk(serial: Serial, path: Path, key: str) -> Walked:
     with serial.meter.into(walked.saga):
         if path.lost:
             with _placed_past_its_deadline():
-                order_id = serial.place(path.wanted, key)
+                order_id = serial.place(path.way.wanted, key)
             serial.deliver(path.times, lost={path.lost})
             _find_late(serial, walked)
         else:
-            order_id = serial.place(path.wanted, key)
+            order_id = serial.place(path.way.wanted, key)
         serial.deliver(path.times)
     status = books.state_of(serial.stack, "order", order_id).status
     if status not in choreography.closed():

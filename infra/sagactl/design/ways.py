@@ -1,6 +1,6 @@
 """The five ways that an order can go. An order goes one of them by its amount and its quantity."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sagactl.design.template import TEMPLATE
 
@@ -23,6 +23,11 @@ class Way(NamedTuple):
     quantity: int
     amount: int
     ends: str = "FAILED"
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The order as the API takes it."""
+        return {"productId": PRODUCT, "quantity": self.quantity, "amount": self.amount}
 
 
 def five_ways(units: int = UNITS) -> dict[str, Way]:

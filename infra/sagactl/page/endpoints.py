@@ -42,7 +42,7 @@ class Endpoints:
         """The five ways an order can go, each as the order to place for it; and where the stack is."""
         stack = self._find()
         trials = trial.five_trials(shop.available_of(stack, PRODUCT) or 0)
-        ways = [{"title": one.way.title, "via": one.via} | one.wanted for one in trials]
+        ways = [{"title": one.way.title, "via": one.via} | one.way.wanted for one in trials]
         return JSONResponse({"place": stack.where.endpoint_url or "AWS", "ways": ways})
 
     def orders(self, request: Request) -> Response:

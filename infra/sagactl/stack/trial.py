@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sagactl.design import choreography
-from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.design.ways import UNITS, Way, five_ways
 from sagactl.stack import books, journal, shop
 from sagactl.stack.deployed import Stack
 
@@ -24,11 +24,6 @@ class Trial:
     order_id: str = ""
     status: str = "PENDING"
     timeline: list[journal.Told] = field(default_factory=list)
-
-    @property
-    def wanted(self) -> dict[str, Any]:
-        """The order as the API takes it."""
-        return {"productId": PRODUCT, "quantity": self.way.quantity, "amount": self.way.amount}
 
     @property
     def is_told(self) -> bool:
@@ -51,7 +46,7 @@ def five_trials(units: int = UNITS) -> list[Trial]:
 
 
 def place(stack: Stack, trial: Trial) -> None:
-    trial.order_id = shop.place(stack, trial.wanted, trial.via)
+    trial.order_id = shop.place(stack, trial.way.wanted, trial.via)
 
 
 def follow(stack: Stack, trials: Sequence[Trial]) -> Iterator[None]:
