@@ -1,8 +1,11 @@
-"""A LocalStack Lambda executor that needs no Docker: every execution environment is a process.
+"""An executor for Lambda functions in LocalStack that needs no Docker: each execution environment is a process.
 
-Assignment, concurrency, async retries, dead letters and CloudWatch Logs stay LocalStack's own.
-LAMBDA_RUNTIME_EXECUTOR=process selects it. LAMBDA_PROCESS_PYTHON is the interpreter whose packages the functions
-find besides their own; LAMBDA_PROCESS_MARK is passed on to them, so that strays can be found.
+LocalStack itself still assigns invocations, limits concurrency, retries asynchronous invocations, sends dead letters
+and keeps CloudWatch Logs. Three variables of LocalStack's environment concern this executor:
+
+LAMBDA_RUNTIME_EXECUTOR=process selects it.
+LAMBDA_PROCESS_PYTHON is the interpreter that runs the functions. They can import its packages besides their own.
+LAMBDA_PROCESS_MARK is passed on to the functions, so that processes left behind can be found.
 """
 
 import os
@@ -23,35 +26,38 @@ _PYTHON = os.environ.get("LAMBDA_PROCESS_PYTHON", sys.executable)
 
 
 class ProcessExecutor(RuntimeExecutor):
-    """One execution environment: its folder, its log, and one process at a time."""
+    """One execution environment: a folder, a log, and one process at a time."""
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002 (LocalStack's name for it)
         super().__init__(id, function_version)
         self._lock = Lock()  # guards _process and _stopped
         self._process: RuntimeProcess | None = None
         self._stopped = False
-        # A file, because all that was printed is in it however its writer ended; without a name, because then
-        # nothing is left of it however LocalStack ends.
+        # A file has all that was printed, however the process ended. A file without a name is gone when LocalStack
+        # ends, however it ends.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._logged_bytes = 0
         self._folder = tempfile.TemporaryDirectory(prefix="lambda-", ignore_cleanup_errors=True)
 
     def start(self, env_vars: dict[str, Any]) -> None:
-        """Doesn't wait: a function that can't be loaded is the first invocation's error, and in its log."""
+        """Starts the process without waiting for it.
+
+        If the function cannot be loaded, the first invocation returns the error and logs it.
+        """
         code: Any = self.function_version.config.code  # never None: every function here is deployed as a zip file
         self._code = str(code.get_unzipped_code_location())
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         given = {name: str(value) for name, value in env_vars.items()}
         self._environment = {**inherited, "LANG": "C.UTF-8", **given} | {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.function_version.config.runtime}",
-            "HOME": self._folder.name,  # where no AWS configuration of this machine's user lies
+            "HOME": self._folder.name,  # so that the user's own AWS configuration is not found
             "LAMBDA_TASK_ROOT": self._code,
             "TMPDIR": self._folder.name,
         }
         self._live_process()
 
     def stop(self) -> None:
-        """An invocation under way gets Runtime.ExitError."""
+        """Ends the process. An invocation in progress fails with Runtime.ExitError."""
         with self._lock:
             self._stopped = True
             if self._process:
@@ -59,7 +65,7 @@ class ProcessExecutor(RuntimeExecutor):
         self._folder.cleanup()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """When the process failed, the next one is starting by the time this returns."""
+        """Runs one invocation. If the process failed, a new one is already starting when this returns."""
         request_id = payload["invoke-id"]
         started = time.monotonic()
         failure = ""
@@ -85,19 +91,21 @@ class ProcessExecutor(RuntimeExecutor):
         if failed := process.await_load(_LOAD_TIMEOUT_SECONDS):
             return failed
         timeout_seconds = self.function_version.config.timeout
+        deadline_ms = int((time.time() + timeout_seconds) * 1000)
         headers = {
             "Lambda-Runtime-Aws-Request-Id": payload["invoke-id"],
             "Lambda-Runtime-Invoked-Function-Arn": payload["invoked-function-arn"],
             "Lambda-Runtime-Trace-Id": payload["trace-id"],
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + timeout_seconds) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
         }
         invocation = Invocation(payload["invoke-id"], payload["payload"].encode(), headers)
         return process.invoke(invocation, timeout_seconds)
 
     def _live_process(self) -> RuntimeProcess:
-        """In place of a dead process a new one; once stopped, the dead one."""
+        """Returns the process, after replacing it if it is dead. A stopped environment keeps its dead process."""
         with self._lock:
-            if self._process is None or not (self._stopped or self._process.alive):
+            is_dead = self._process is not None and not self._process.alive
+            if self._process is None or (is_dead and not self._stopped):
                 command = [_PYTHON, "-m", "awslambdaric", self.function_version.config.handler]
                 self._process = RuntimeProcess(command, self._code, self._environment, self._log)
             return self._process
@@ -106,7 +114,9 @@ class ProcessExecutor(RuntimeExecutor):
         text = self._output_since(self._logged_bytes)
         self._logged_bytes += len(text)
         decoded = text.decode(errors="replace")
-        return decoded if decoded.endswith("\n") or not decoded else f"{decoded}\n"
+        if decoded and not decoded.endswith("\n"):
+            return f"{decoded}\n"
+        return decoded
 
     def _output_since(self, offset_bytes: int) -> bytes:
         size_bytes = os.fstat(self._log.fileno()).st_size
@@ -122,7 +132,7 @@ class ProcessExecutor(RuntimeExecutor):
         return "127.0.0.1"
 
     def get_runtime_endpoint(self) -> str:
-        return ""  # where the init program of a container reports to; a process has none
+        return ""  # The init program of a container reports to this address. A process has no such program.
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
@@ -131,7 +141,7 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """LocalStack removes the code itself."""
+        """Does nothing, because LocalStack removes the code itself."""
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):

@@ -1,9 +1,9 @@
-"""One process of a Lambda function, and the Runtime API that it asks for work.
+"""One process of a Lambda function, and the Runtime API from which it gets its invocations.
 
-The process runs AWS's own runtime client, awslambdaric, which speaks
+The process runs awslambdaric, AWS's own runtime client, which uses the Runtime API:
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-A process that failed is replaced, never mended. Each has an API on a port of its own, so whatever an earlier
-one still has to say reaches nobody.
+A process that failed is replaced by a new one. Each process has an API at a port of its own, so a late answer of an
+earlier process reaches nobody.
 """
 
 import json
@@ -22,19 +22,21 @@ _API = "/2018-06-01/runtime"
 
 
 class Answer(NamedTuple):
+    """What an invocation returned, or the error that it ended with, as JSON."""
+
     body: bytes
     is_error: bool
 
 
 class RuntimeFailed(Exception):
-    """The process exited, was killed or took too long, so there is no answer of its own."""
+    """The process exited, was killed or took too long, so it gave no answer."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
         self.error_type = error_type
 
     def answer(self, request_id: str) -> Answer:
-        """What Lambda answers in its place."""
+        """Returns what Lambda answers in this case."""
         error = {"errorType": self.error_type, "errorMessage": f"RequestId: {request_id} Error: {self}"}
         return Answer(json.dumps(error).encode(), is_error=True)
 
@@ -48,12 +50,12 @@ class Invocation:
 
 
 class RuntimeProcess:
-    """Starts at once, and takes one invocation at a time until it exits or is killed."""
+    """A process that starts at once, and takes one invocation at a time until it exits or is killed."""
 
     def __init__(self, command: list[str], cwd: str, environment: dict[str, str], log: IO[bytes]) -> None:
         self.waiting: SimpleQueue[Invocation | None] = SimpleQueue()
-        self._lock = Lock()  # guards the three below
-        self._loaded: Future[Answer | None] = Future()  # None, or why the function could not be loaded
+        self._lock = Lock()  # guards the next three attributes
+        self._loaded: Future[Answer | None] = Future()  # None if the function was loaded, or else the error
         self._current: Invocation | None = None
         self._failure: RuntimeFailed | None = None
         self._api = _RuntimeApi(self)
@@ -64,7 +66,7 @@ class RuntimeProcess:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            process_group=0,  # so that what the function starts ends with it
+            process_group=0,  # so that processes started by the function end with it
         )
         Thread(target=self._api.serve_forever, daemon=True).start()
         Thread(target=self._await_exit, daemon=True).start()
@@ -74,13 +76,17 @@ class RuntimeProcess:
         return self._process.poll() is None
 
     def await_load(self, timeout_seconds: int) -> Answer | None:
-        """None once the function is loaded; after an answer or RuntimeFailed the process is dead."""
-        if failed := self._await(self._loaded, timeout_seconds):
+        """Waits until the function is loaded. Returns None, or the error if it cannot be loaded.
+
+        Raises RuntimeFailed. The process is dead after an error of either kind.
+        """
+        failed = self._await(self._loaded, timeout_seconds)
+        if failed:
             self.kill()
         return failed
 
     def invoke(self, invocation: Invocation, timeout_seconds: int) -> Answer:
-        """After RuntimeFailed the process is dead."""
+        """Returns the function's answer. Raises RuntimeFailed; the process is then dead."""
         with self._lock:
             if self._failure:
                 raise self._failure
@@ -89,17 +95,18 @@ class RuntimeProcess:
         return self._await(invocation.answer, timeout_seconds)
 
     def kill(self) -> None:
-        """Returns when the process can write nothing more."""
+        """Kills the process, and returns when it can no longer write anything."""
         self._process.kill()
         self._process.wait()
 
     def load_ended(self, failed: Answer | None) -> None:
+        """Takes note that the function was loaded, or of the error if it cannot be loaded."""
         with self._lock:
             if not self._loaded.done():
                 self._loaded.set_result(failed)
 
     def settle(self, request_id: str, answer: Answer) -> bool:
-        """Hand the answer over, if it is for the invocation under way."""
+        """Gives the answer to whoever waits for it. Returns False if it is not for the invocation in progress."""
         with self._lock:
             if self._current is None or self._current.request_id != request_id:
                 return False
@@ -119,7 +126,7 @@ class RuntimeProcess:
         status = self._process.wait()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        reason = f"signal: {signal.strsignal(-status)}".lower() if status < 0 else f"exit status {status}"
+        reason = _reason(status)
         with self._lock:
             self._failure = RuntimeFailed("Runtime.ExitError", f"Runtime exited with error: {reason}")
             if not self._loaded.done():
@@ -132,34 +139,42 @@ class RuntimeProcess:
         self._api.server_close()
 
 
+def _reason(status: int) -> str:
+    if status < 0:
+        return f"signal: {signal.strsignal(-status)}".lower()
+    return f"exit status {status}"
+
+
 class _RuntimeApi(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a thread that still writes to a dead process must not delay its end
+    block_on_close = False  # because a thread may still be writing to a dead process
 
     def __init__(self, process: RuntimeProcess) -> None:
         super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
         self.process = process
 
     def handle_error(self, *_: object) -> None:
-        """A connection breaks when its process dies, which _await_exit sees too."""
+        """Does nothing: a connection breaks when its process dies, and _await_exit deals with that."""
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a body waits 40 ms for the client to acknowledge the headers
+    disable_nagle_algorithm = True  # or a body would wait 40 ms until the client acknowledges the headers
     server: _RuntimeApi
 
     def log_message(self, *_: object) -> None:
-        """No access log: LocalStack's own would be full of it."""
+        """Writes no access log, because it would fill LocalStack's log."""
 
     def do_GET(self) -> None:
         if self.path != f"{_API}/invocation/next":
-            return self._reply(404)
+            self._reply(404)
+            return
         self.server.process.load_ended(failed=None)
         invocation = self.server.process.waiting.get()
         if invocation is None:
-            return self._reply(410)
-        return self._reply(200, invocation.payload, invocation.headers)
+            self._reply(410)
+        else:
+            self._reply(200, invocation.payload, invocation.headers)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -168,8 +183,9 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
                 self.server.process.load_ended(Answer(body, is_error=True))
                 self._reply(202)
             case ["invocation", request_id, "response" | "error" as outcome]:
-                known = self.server.process.settle(request_id, Answer(body, is_error=outcome == "error"))
-                self._reply(202 if known else 400)
+                is_awaited = self.server.process.settle(request_id, Answer(body, is_error=outcome == "error"))
+                status = 202 if is_awaited else 400
+                self._reply(status)
             case _:
                 self._reply(404)
 

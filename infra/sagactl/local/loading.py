@@ -1,4 +1,4 @@
-"""The functions run here, without being deployed: modules, variables and tables as template.yaml has them."""
+"""Runs the functions in this process, without deploying them: with the variables and tables that template.yaml has."""
 
 import importlib
 import os
@@ -15,33 +15,35 @@ CONTEXT = SimpleNamespace(
     invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:local",
     aws_request_id="00000000-0000-4000-8000-000000000000",
 )
-"""What Lambda hands to a handler beside the event."""
+"""What Lambda passes to a handler besides the event."""
 
 
 def environment(module: str) -> dict[str, str]:
-    """A function's variables: a parameter has its default, and a resource is named by its logical id."""
+    """Returns a function's variables. A parameter has its default, and a resource its logical ID."""
     own = next(function for function in functions() if function.module == module)
-    given = {name: value for name, value in own.variables.items() if value != {"Ref": "AWS::NoValue"}}
-    return {name: _value(value) for name, value in given.items()}
+    return {name: _text(value) for name, value in own.variables.items() if value != {"Ref": "AWS::NoValue"}}
 
 
-def _value(value: Any) -> str:
-    reference = value["Ref"] if isinstance(value, dict) else None
-    default = TEMPLATE["Parameters"].get(reference, {}).get("Default")
-    return str(value if reference is None else reference if default is None else default)
+def _text(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    name: str = value["Ref"]
+    parameter = TEMPLATE["Parameters"].get(name, {})
+    return str(parameter.get("Default", name))
 
 
 def tables() -> list[dict[str, Any]]:
-    """CreateTable's arguments for every table."""
+    """Returns the arguments of CreateTable for every table."""
     taken = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    return [
-        {"TableName": name} | {key: table[key] for key in taken if key in table}
-        for name, table in resources("AWS::DynamoDB::Table").items()
-    ]
+    found = []
+    for name, table in resources("AWS::DynamoDB::Table").items():
+        properties = {key: table[key] for key in taken if key in table}
+        found.append({"TableName": name} | properties)
+    return found
 
 
 class _Stdout:
-    """Whatever the standard output is by now: it may have been redirected since the logger was made."""
+    """Writes to what sys.stdout is at that moment: it may be another file than when the logger was made."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -51,7 +53,7 @@ class _Stdout:
 
 
 def log_to_stdout() -> None:
-    """The functions' logs go where their metrics go."""
+    """Sends the functions' logs to the standard output, where their metrics go."""
     observe.logger.registered_handler.setStream(_Stdout())  # type: ignore[attr-defined]  # it is a StreamHandler
 
 

@@ -1,4 +1,4 @@
-"""Packages that come from the npm registry: files only, no code of them is run by it."""
+"""Files out of npm packages. npm only downloads them: it runs none of their code."""
 
 import hashlib
 import subprocess
@@ -13,7 +13,11 @@ from sagactl.errors import SagaError
 
 @contextmanager
 def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iterator[Path]:
-    """A part of the package, in a folder that is gone afterwards; `near` is on the file system of where it is to go."""
+    """Downloads a package, and gives the path of its `part`, a file or a folder, until the block ends.
+
+    Move the part to keep it: it lies in a temporary folder in `near`, so that moving it to there is one step.
+    Raises SagaError if npm cannot fetch the package, or if the package has another checksum.
+    """
     near.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=near) as folder:
         command = [npm, "pack", "--silent", "--pack-destination", folder, package]
@@ -22,7 +26,8 @@ def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iter
         if archive_file is None:
             raise SagaError(f"npm could not fetch {package}", "See why: npm ping")
         if hashlib.sha512(archive_file.read_bytes()).hexdigest() != sha512:
-            raise SagaError(f"npm gave another {package} than was tested", "See where from: npm config get registry")
+            message = f"npm fetched a {package} that is not the one this project was tested with"
+            raise SagaError(message, "Check where npm fetches from: npm config get registry")
         with tarfile.open(archive_file) as archive:
             members = [member for member in archive if member.name.startswith(f"package/{part}")]
             archive.extractall(folder, members, filter="data")
