@@ -5,13 +5,13 @@
 
 import argparse
 import random
-import socket
 import sys
 
 from chaos.checks import check_journal
 from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
+from support.deployment import free_port
 
 from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
@@ -26,19 +26,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     seed = parser.parse_args().seed
     print(f"Seed {seed}. The same faults again: make chaos SEED={seed}", flush=True)
-    with socket.socket() as probe:
-        probe.bind((localstack.HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with localstack.running(port):
         where = aws.target(port=port)
         stack = Stack(where, deploy(where, {}, step=step))
         shop.set_available(stack, PRODUCT, UNITS)
-        with step(f"{FULL.orders} orders through the storm, and what mends them"):
+        with step(f"{FULL.orders} orders through the storm, and their repair"):
             found = storm(stack, plan(seed, FULL))
         with step("The journal catches up"):
             found.findings.problems.extend(check_journal(stack, found.bus))
     print(report(found))
-    sys.exit(1 if found.findings.problems else 0)
+    if found.findings.problems:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

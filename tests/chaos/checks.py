@@ -1,4 +1,4 @@
-"""What must hold after all that: nothing lost, nothing done twice. Read from the tables, the journal and the logs."""
+"""What must hold after the storm, read in tables, journal and logs: nothing is lost, and nothing done twice."""
 
 import json
 import time
@@ -25,7 +25,7 @@ _LOGGED = {
 
 @dataclass(frozen=True)
 class Findings:
-    """`problems` is what is wrong, a line each; `logged` counts lines of the functions' logs."""
+    """`problems` has a line for each thing that is wrong; `logged` counts lines of the functions' logs."""
 
     problems: list[str]
     statuses: Counter[str]
@@ -33,61 +33,66 @@ class Findings:
 
 
 def check(stack: Stack, bus: FaultyBus, placed: list[Placed], stocked: dict[str, int], since_ms: int) -> Findings:
-    logged, statuses = log_lines(stack, since_ms), Counter[str]()
-    problems = books.audit(stack, [p.order_id for p in placed], stocked)
-    for p in placed:
-        order = books.state_of(stack, "order", p.order_id)
+    problems = books.audit(stack, [each.order_id for each in placed], stocked)
+    statuses = Counter[str]()
+    for each in placed:
+        order = books.state_of(stack, "order", each.order_id)
         status = order.status if order else "unknown"
         statuses[status] += 1
-        problems += [f"{p.order_id}: {wrong}" for wrong in wrongs(bus.facts[p.order_id], status, p.wanted.expected)]
+        for problem in problems_of_order(bus.facts[each.order_id], status, each.wanted.expected):
+            problems.append(f"{each.order_id}: {problem}")
     with dead_letters.held(stack) as found:
         left = [letter for letter in found.letters if letter.order_id in {*bus.facts, None}]
-    problems += [f"{letter.order_id}: {letter.name} is a dead letter still: {letter.failure}" for letter in left]
+    for letter in left:
+        problems.append(f"{letter.order_id}: {letter.name} is still a dead letter: {letter.failure}")
+    logged = log_lines(stack, since_ms)
     if logged["contradicted"]:
         problems.append(f"{logged['contradicted']} events were heard again with other fields")
     return Findings(problems, statuses, logged)
 
 
-def wrongs(facts: Facts, status: str, expected: str) -> Iterator[str]:
-    """A fact that was told in two ways was decided twice."""
+def problems_of_order(facts: Facts, status: str, expected: str) -> Iterator[str]:
+    """An event that was told with different fields was decided twice."""
     for name, fact in facts.items():
         if len(fact.details) > 1:
-            yield f"{name} was told in {len(fact.details)} ways: {fact.details}"
+            yield f"{name} was told with {len(fact.details)} different contents: {fact.details}"
     for one, other in _EITHER:
         if {one, other} <= facts.keys():
             yield f"both {one} and {other} were told"
-    if ("OrderFailed" in facts) is not (status == "FAILED"):
-        yield f"{status}, but OrderFailed was {'told' if 'OrderFailed' in facts else 'never told'}"
-    if status == "COMPLETED" != expected:
+    if "OrderFailed" in facts and status != "FAILED":
+        yield f"{status}, but OrderFailed was told"
+    if "OrderFailed" not in facts and status == "FAILED":
+        yield f"{status}, but OrderFailed was never told"
+    if status == "COMPLETED" and expected != "COMPLETED":
         yield "COMPLETED, but it should have failed"
 
 
 def check_journal(stack: Stack, bus: FaultyBus) -> list[str]:
-    """The journal must have every event that was on the bus, in the one way in which it was told."""
+    """The journal must have every event that was on the bus, just as it was told."""
     await_journal(stack)
     problems = []
     for order_id, facts in bus.facts.items():
         found = journaled(stack, order_id)
-        on_bus = {name: fact.details for name, fact in facts.items() if fact.is_on_bus}
-        problems += [
-            f"{order_id}: {name} is not journaled as told" for name in on_bus if found.get(name) != on_bus[name]
-        ]
+        for name, fact in facts.items():
+            if fact.is_on_bus and found.get(name) != fact.details:
+                problems.append(f"{order_id}: {name} is not in the journal as it was told")
     return problems
 
 
 def await_journal(stack: Stack) -> None:
-    """Until the journal's queue is empty: a batch at which the journal was killed comes back after a minute."""
+    """Waits until the journal's queue is empty. A batch comes back after a minute if the journal was killed at it."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    url = stack.outputs["JournalQueueUrl"]
     deadline = time.monotonic() + _JOURNAL_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        queue = {"QueueUrl": stack.outputs["JournalQueueUrl"], "AttributeNames": names}
-        if not any(int(number) for number in stack.client("sqs").get_queue_attributes(**queue)["Attributes"].values()):
+        attributes = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        if all(int(count) == 0 for count in attributes.values()):
             return
         time.sleep(0.5)
 
 
 def journaled(stack: Stack, order_id: str) -> dict[str, set[str]]:
-    """The ways in which each of the order's events is in the journal, by name."""
+    """Returns the order's events in the journal: by name, the different contents."""
     query: dict[str, Any] = {
         "TableName": stack.outputs["JournalTable"],
         "KeyConditionExpression": "orderId = :id AND sort < :summary",
@@ -102,6 +107,7 @@ def journaled(stack: Stack, order_id: str) -> dict[str, set[str]]:
 
 
 def log_lines(stack: Stack, since_ms: int) -> Counter[str]:
+    """Counts lines of the functions' logs by what they say."""
     pages = stack.client("logs").get_paginator("filter_log_events")
     lines: Counter[str] = Counter()
     for function in ("order", "order-http", "order-watchdog", "payment", "inventory", "shipping", "journal"):

@@ -1,4 +1,4 @@
-"""Who places orders, and does what users do when no answer comes: the same again."""
+"""Clients that place orders and, like any client, try again when they get no answer."""
 
 import time
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 1
 
 @dataclass(frozen=True)
 class Placed:
-    """An order with its id, and how often it was posted; `event` is what was put on the bus in place of that."""
+    """An order with its ID, and how often it was posted. `event` is what was put on the bus instead, if it was."""
 
     wanted: Wanted
     order_id: str
@@ -37,22 +37,23 @@ def place(stack: Stack, bus: EventBridgeBus, wanted: Wanted) -> Placed:
 
 
 def put_again(stack: Stack, bus: EventBridgeBus, placed: list[Placed]) -> int:
-    """Puts OrderCreated again where the order service doesn't know of it: it is its teller's to see to until then."""
-    unknown = [p.event for p in placed if p.event and books.state_of(stack, "order", p.order_id) is None]
+    """Puts OrderCreated on the bus again for orders that the order service does not know. Returns how many."""
+    events = {each.order_id: each.event for each in placed if each.event is not None}
+    unknown = [event for order_id, event in events.items() if books.state_of(stack, "order", order_id) is None]
     bus.tell(unknown)
     return len(unknown)
 
 
 def _post(stack: Stack, wanted: Wanted) -> Placed:
-    """Posts until it is answered, each time with the same Idempotency-Key."""
-    posts = 1
+    """Posts the order until there is an answer, each time with the same Idempotency-Key."""
+    posts = 0
     while True:
+        posts += 1
         try:
             answer = api.place_order(stack, wanted.fields, wanted.key)
         except SagaError:
             if posts == POSTS_MAX:
                 raise
-            posts += 1
             time.sleep(_PAUSE_SECONDS)
         else:
             return Placed(wanted, str(answer["orderId"]), posts)

@@ -1,4 +1,4 @@
-"""A bus that loses and doubles what it is told: a proxy in front of EventBridge, which nobody can tell from it."""
+"""A bus that loses and doubles events: a proxy in front of EventBridge that answers just like it."""
 
 import json
 import threading
@@ -16,13 +16,13 @@ from chaos.plan import Fate
 
 _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Date", "X-Amz-Target", "X-Amz-Security-Token")
 
-type Entry = dict[str, str]
+type PutEntry = dict[str, str]
 type FateOf = Callable[[str, str, int], Fate]
 
 
 @dataclass
 class Fact:
-    """How often an order's event was told, how often of that to no one, and in which ways, metadata apart."""
+    """How often an order's event was told, how many of these tellings were lost, and its contents without metadata."""
 
     tellings: int = 0
     swallowed: int = 0
@@ -37,14 +37,15 @@ type Facts = dict[str, Fact]  # by detail-type
 
 
 class FaultyBus(ThreadingHTTPServer):
-    """Decides for each entry of PutEvents, each time it is told, and answers as if nothing had happened."""
+    """Decides the fate of each entry of PutEvents, and always answers as if nothing had happened."""
 
     daemon_threads = True
     block_on_close = False  # functions keep their connections
 
     def __init__(self, upstream: httpx.Client, fate: FateOf) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.upstream, self.fate = upstream, fate
+        self.upstream = upstream
+        self.fate = fate
         self.fates: Counter[Fate] = Counter()
         self.facts: dict[str, Facts] = defaultdict(lambda: defaultdict(Fact))  # by order
         self.is_faulty = False
@@ -59,21 +60,24 @@ class FaultyBus(ThreadingHTTPServer):
     def quiet_seconds(self) -> float:
         return time.monotonic() - self._told_at_seconds
 
-    def decide(self, entry: Entry) -> Fate:
+    def decide(self, entry: PutEntry) -> Fate:
         detail = json.loads(entry["Detail"]) | {"metadata": None}
-        order_id, name = detail["orderId"], entry["DetailType"]
+        order_id = detail["orderId"]
+        name = entry["DetailType"]
         with self._lock:
             self._told_at_seconds = time.monotonic()
             fact = self.facts[order_id][name]
             fact.tellings += 1
             fact.details.add(json.dumps(detail, sort_keys=True))
-            fate: Fate = self.fate(order_id, name, fact.tellings) if self.is_faulty else "once"
+            fate: Fate = "once"
+            if self.is_faulty:
+                fate = self.fate(order_id, name, fact.tellings)
             fact.swallowed += fate == "swallowed"
             self.fates[fate] += 1
             return fate
 
     def handle_error(self, *_: object) -> None:
-        """A connection breaks when the process at its other end is killed."""
+        """Does nothing: a connection breaks when the process at its other end is killed."""
 
 
 @contextmanager
@@ -88,11 +92,11 @@ def faulty_bus(endpoint_url: str, fate: FateOf) -> Iterator[FaultyBus]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a body waits 40 ms for the client to acknowledge the headers
+    disable_nagle_algorithm = True  # or a body would wait 40 ms until the client acknowledges the headers
     server: FaultyBus
 
     def log_message(self, *_: object) -> None:
-        """No access log."""
+        """Writes no access log."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -107,22 +111,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _put_events(self, request: dict[str, Any]) -> bytes:
-        """Copies are put by themselves: with them there might be more entries than PutEvents takes."""
-        entries: list[Entry] = request["Entries"]
-        fates = [self.server.decide(entry) for entry in entries]
-        results = iter(self._put([entry for entry, fate in zip(entries, fates, strict=True) if fate != "swallowed"]))
-        self._put([entry for entry, fate in zip(entries, fates, strict=True) if fate == "twice"])
-        answers = [{"EventId": str(uuid.uuid4())} if fate == "swallowed" else next(results) for fate in fates]
+        """Puts the copies in a second call: with them, there might be more entries than PutEvents takes in one."""
+        fated = [(entry, self.server.decide(entry)) for entry in request["Entries"]]
+        results = iter(self._put([entry for entry, fate in fated if fate != "swallowed"]))
+        self._put([entry for entry, fate in fated if fate == "twice"])
+        answers = []
+        for _, fate in fated:
+            if fate == "swallowed":
+                answers.append({"EventId": str(uuid.uuid4())})
+            else:
+                answers.append(next(results))
         failed = sum("ErrorCode" in answer for answer in answers)
         return json.dumps({"FailedEntryCount": failed, "Entries": answers}).encode()
 
-    def _put(self, entries: list[Entry]) -> list[dict[str, str]]:
+    def _put(self, entries: list[PutEntry]) -> list[dict[str, str]]:
         if not entries:
             return []
-        results: list[dict[str, str]] = json.loads(self._forward(json.dumps({"Entries": entries}).encode()))["Entries"]
+        answer = json.loads(self._forward(json.dumps({"Entries": entries}).encode()))
+        results: list[dict[str, str]] = answer["Entries"]
         return results
 
     def _forward(self, body: bytes) -> bytes:
-        """LocalStack checks no signature, so the body may be another than was signed."""
+        """LocalStack checks no signature, so the body may differ from the one that was signed."""
         headers = {name: self.headers[name] for name in _KEPT_HEADERS if name in self.headers}
         return self.server.upstream.post("/", content=body, headers=headers).raise_for_status().content

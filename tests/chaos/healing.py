@@ -1,4 +1,4 @@
-"""What mends the rest once no more goes wrong: whoever put an order on the bus, redriven dead letters, the watchdog."""
+"""What repairs the rest after the storm: orders put on the bus again, dead letters redriven, and the watchdog."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sagactl.stack import books, dead_letters
 from sagactl.stack import redrive as redriving
 from sagactl.stack.deployed import Stack
 
-QUIET_SECONDS = 4  # longer than Lambda waits before its last retry here, and a cold start
+QUIET_SECONDS = 4  # longer than Lambda waits here before its last retry, plus a cold start
 _TIMEOUT_SECONDS = 300
 _LOOK_SECONDS = 0.2
 
@@ -27,8 +27,8 @@ class Healed:
 
 
 def heal(stack: Stack, bus: EventBridgeBus, faulty: FaultyBus, placed: list[Placed]) -> Healed:
-    """Until every order is closed, no dead letter is left and nothing is told any more, or the time is up."""
-    ids = {p.order_id for p in placed}
+    """Repairs until every order is closed and no dead letter is left, or until the timeout."""
+    ids = {each.order_id for each in placed}
     unclosed = still_open(stack, ids)
     healed = Healed(closed_before=len(ids) - len(unclosed))
     deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -46,7 +46,7 @@ def heal(stack: Stack, bus: EventBridgeBus, faulty: FaultyBus, placed: list[Plac
 
 
 def until_quiet(bus: FaultyBus) -> None:
-    """Until nothing has been told for a while."""
+    """Waits until nothing was told for QUIET_SECONDS."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while bus.quiet_seconds < QUIET_SECONDS and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
@@ -58,7 +58,7 @@ def still_open(stack: Stack, order_ids: set[str]) -> set[str]:
 
 
 def redrive(stack: Stack, order_ids: set[str]) -> int:
-    """As `saga dlq redrive` does. Letters about other orders stay where they are; the watchdog's are about none."""
+    """Redrives as `saga dlq redrive` does. Letters of other orders stay in the queue; the watchdog's have no order."""
     with dead_letters.held(stack) as found:
         letters = [letter for letter in found.letters if letter.order_id in {*order_ids, None}]
         return len(list(redriving.redrive(stack, letters)))

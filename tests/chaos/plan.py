@@ -1,9 +1,10 @@
-"""What is to go wrong, drawn from a seed: the same seed gives the same orders, kills, freezes and fates of events.
+"""What will go wrong, drawn from a seed: the same seed gives the same orders, kills, freezes and fates of events.
 
-What a fault hits can't be planned: how fast the machine is decides which process is at work when it is killed, and
+What a fault hits cannot be planned: the speed of the machine decides which process is busy when it is killed, and
 how often an event is told. But the n-th telling of an order's event has the same fate in every run.
 """
 
+import itertools
 import random
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -14,14 +15,15 @@ from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
 
-TWICE, SWALLOWED = 0.25, 0.1
+TWICE = 0.25  # the share of events that are put twice
+SWALLOWED = 0.1
 _ORDER_OF_KEY = UUID("c4a05000-0000-4000-8000-000000000000")  # UUIDv5 namespace of orders put on the bus
 _DOORS: tuple[shop.Via, ...] = ("api", "bus")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many orders come and how much goes wrong in so many seconds; `victims` are functions to kill."""
+    """How many orders come and how much goes wrong in these seconds. `victims` are the functions to kill."""
 
     orders: int
     seconds: float
@@ -32,16 +34,22 @@ class Size:
     victims: tuple[str, ...] = ("order", "order-http", "payment", "inventory", "shipping")
 
 
-# The journal's queue shows a batch again only after a minute, so the short form spares the journal; and it has no
-# freeze that outlasts a function's timeout of 10 s.
+# The short form does not kill the journal, because its queue gives a batch again only after a minute. None of its
+# freezes lasts longer than a function's timeout of 10 s.
 SHORT = Size(orders=20, seconds=8, kills=6, freezes=1, freeze_seconds_max=1, deadline_seconds=5)
 FULL = Size(
-    200, 60, kills=60, freezes=6, freeze_seconds_max=12, deadline_seconds=20, victims=(*SHORT.victims, "journal")
+    orders=200,
+    seconds=60,
+    kills=60,
+    freezes=6,
+    freeze_seconds_max=12,
+    deadline_seconds=20,
+    victims=(*SHORT.victims, "journal"),
 )
 
 
 class Wanted(NamedTuple):
-    """An order to be; `key` is its Idempotency-Key, or what its id is made of if it is put on the bus."""
+    """An order to place. `key` is its Idempotency-Key, or what its ID is made from if it is put on the bus."""
 
     at_seconds: float
     via: shop.Via
@@ -73,14 +81,18 @@ class Plan:
     freezes: list[Freeze]
 
     def fate(self, order_id: str, name: str, telling: int) -> Fate:
-        """What becomes of an event that is put on the bus for the `telling`-th time."""
+        """Returns what happens to an event that is put on the bus for the `telling`-th time."""
         draw = random.Random(f"{self.seed} {order_id} {name} {telling}").random()
-        return "swallowed" if draw < SWALLOWED else "twice" if draw < SWALLOWED + TWICE else "once"
+        if draw < SWALLOWED:
+            return "swallowed"
+        if draw < SWALLOWED + TWICE:
+            return "twice"
+        return "once"
 
 
 def plan(seed: int, size: Size) -> Plan:
     draws = random.Random(seed)
-    # The first is the longest; each begins amid the orders.
+    # The first freeze is the longest. They are spread over the time in which orders come.
     lengths = [size.freeze_seconds_max, *(draws.uniform(0.5, 5) for _ in range(size.freezes - 1))]
     freezes = [Freeze(size.seconds * (n + 0.5) / size.freezes, seconds) for n, seconds in enumerate(lengths)]
     times = sorted(draws.uniform(0, size.seconds) for _ in range(size.kills))
@@ -89,8 +101,8 @@ def plan(seed: int, size: Size) -> Plan:
 
 
 def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
-    """As many of each way as of any other, through both doors, in an order of the seed's."""
-    cases = [(way, via) for way in five_ways().values() for via in _DOORS]
+    """Equally many orders of each way and each door, in a sequence drawn from the seed."""
+    cases = list(itertools.product(five_ways().values(), _DOORS))
     drawn = [cases[number % len(cases)] for number in range(size.orders)]
     draws.shuffle(drawn)
     return [

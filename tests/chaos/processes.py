@@ -17,22 +17,23 @@ class Processes:
     def __init__(self, port: int) -> None:
         instance = localstack.status(port)
         assert instance, f"no LocalStack at {port}"
-        assert instance.pid, f"the LocalStack at {port} is none of ours: its processes can't be killed"
+        assert instance.pid, f"the LocalStack at {port} was not started by `saga up`: its processes cannot be killed"
         self._mark = _environment(instance.pid)[_MARK]
 
     def kill(self, function: str) -> bool:
-        """Kills the oldest process of a function, the one that is given most work; False if it has none."""
+        """Kills the oldest process of a function, which gets most of the work. Returns False if there is none."""
         name = f"{aws.STACK_NAME}-{function}"
-        pid = min((pid for pid, found in self._all() if found.get("AWS_LAMBDA_FUNCTION_NAME") == name), default=None)
-        if pid is None:
+        pids = [pid for pid, environment in self._all() if environment.get("AWS_LAMBDA_FUNCTION_NAME") == name]
+        if not pids:
             return False
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            return True
-        return False
+        try:
+            os.kill(min(pids), signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
 
     def freeze_dynamodb(self, seconds: float) -> None:
-        """It takes no requests meanwhile, and afterwards those that were sent meanwhile: even of the dead."""
+        """Stops it for a time. Then it takes all requests that were sent meanwhile, even by processes that are dead."""
         [pid] = (pid for pid, _ in self._all() if b"DynamoDBLocal.jar" in _command(pid))
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -48,7 +49,7 @@ class Processes:
 
 
 def _environment(pid: int) -> dict[str, str]:
-    """Empty for a process that ends meanwhile, or is another user's."""
+    """Empty for a process that has just ended, or belongs to another user."""
     variables: list[str] = []
     with suppress(PermissionError, FileNotFoundError, ProcessLookupError):
         variables = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")

@@ -1,11 +1,10 @@
-"""Orders through a storm of faults on a deployed stack; then the calm, and what mends the rest."""
+"""Orders through a storm of faults on a deployed stack, and the repair after it."""
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from chaos.checks import Findings, check
 from chaos.clients import Placed, place
@@ -33,7 +32,7 @@ class Injected:
 
 @dataclass(frozen=True)
 class Storm:
-    """All that is known of a storm once it is over."""
+    """What a storm did, and what was found after it."""
 
     placed: list[Placed]
     injected: Injected
@@ -47,13 +46,16 @@ class Storm:
 
 
 def storm(stack: Stack, planned: Plan) -> Storm:
-    """Leaves everything as it was found, but for the orders."""
-    port = urlsplit(stack.where.endpoint_url).port or 0
-    processes, stocked, since_ms = Processes(port), books.stock(stack), int(time.time() * 1000)
+    """Places the orders while faults happen, repairs the rest, and checks. Afterwards only the orders are left."""
+    processes = Processes(stack.where.port)
+    stocked = books.stock(stack)
+    since_ms = int(time.time() * 1000)
     variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}  # which only the watchdog reads
     with (
         faulty_bus(str(stack.where.endpoint_url), planned.fate) as bus,
-        configured(stack, variables | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}),  # which boto3 reads, no code of ours
+        configured(
+            stack, variables | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
+        ),  # which boto3 reads; no code of ours does
     ):
         teller = EventBridgeBus(aws.Target(bus.url).client("events"), stack.outputs["BusName"])
         warm_up(stack, bus)
@@ -66,7 +68,7 @@ def storm(stack: Stack, planned: Plan) -> Storm:
 
 
 def warm_up(stack: Stack, bus: FaultyBus) -> None:
-    """An order before the storm: functions are started one by one, and tell through the faulty bus from now on."""
+    """Places an order before the storm, so that every function has a process that tells through the faulty bus."""
     order_id = shop.place(stack, {"productId": PRODUCT, "quantity": 1, "amount": 1}, "api")
     assert shop.wait_until_closed(stack, order_id), f"{order_id} stays open without any fault"
     assert {"OrderCreated", "PaymentOK", "StockReserved", "ShipmentOK"} == bus.facts[order_id].keys()
@@ -75,7 +77,8 @@ def warm_up(stack: Stack, bus: FaultyBus) -> None:
 def in_the_storm(
     stack: Stack, teller: EventBridgeBus, processes: Processes, planned: Plan
 ) -> tuple[list[Placed], Injected]:
-    started, injected = time.monotonic(), Injected()
+    started = time.monotonic()
+    injected = Injected()
 
     def wait_for(at_seconds: float) -> None:
         time.sleep(max(0, started + at_seconds - time.monotonic()))
@@ -106,17 +109,19 @@ def in_the_storm(
 
 @contextmanager
 def configured(stack: Stack, variables: dict[str, str]) -> Iterator[None]:
-    """Gives the saga's functions more environment variables, and takes them away in the end."""
+    """Adds environment variables to the saga's functions, and removes them in the end."""
     functions = stack.client("lambda")
     names = [f"{aws.STACK_NAME}-{function}" for function in _FUNCTIONS]
-    before = {n: functions.get_function_configuration(FunctionName=n)["Environment"]["Variables"] for n in names}
+    before = {
+        name: functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"] for name in names
+    }
 
     def configure(environments: dict[str, dict[str, str]]) -> None:
         for name, environment in environments.items():
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
         for name in environments:
             functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        # The replaced version's poller in LocalStack ends only after its last look at the queue, and what it takes
+        # LocalStack's poller of the replaced version ends only after it has read the queue once more, and what it reads
         # then is invoked a minute later.
         time.sleep(_OLD_POLLER_SECONDS)
 

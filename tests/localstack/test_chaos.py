@@ -28,5 +28,5 @@ def test_a_seed_plans_the_same_faults_each_time() -> None:
     other = plan(2, SHORT)
     assert (first.orders, first.kills, first.freezes) == (again.orders, again.kills, again.freezes)
     assert first.kills != other.kills
-    fates = [[p.fate("an order", "PaymentOK", telling) for telling in range(99)] for p in (first, again, other)]
+    fates = [[each.fate("an order", "PaymentOK", telling) for telling in range(99)] for each in (first, again, other)]
     assert fates[0] == fates[1] != fates[2]
