@@ -41,6 +41,9 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 
 .saga/localstack/installed: infra/localstack/pyproject.toml
 
+# The functions' processes import boto3 from here, several at once: none of them should have to compile it.
+.saga/lambda/installed: export UV_COMPILE_BYTECODE := 1
+
 # Only `saga up` needs it, and says so again.
 .saga/dynamodb/tried: infra/sagactl/local/dynamodb.py | .saga/localstack/installed
 	@PYTHONPATH=infra .venv/bin/python -m sagactl.local.dynamodb || true
@@ -93,7 +96,7 @@ pictures: setup ## Take the pictures of the page in docs/ anew; needs Chromium
 PLOTS ?= docs/performance
 .PHONY: bench
 bench: setup .saga/bench/installed ## Measure what a saga costs and how fast it is; draws docs/performance/
-	@.venv/bin/saga bench init
+	@.venv/bin/saga bench cold-start
 	@for counted in cost scale; do \
 	  .venv/bin/saga bench $$counted; .venv/bin/saga bench $$counted --json > .saga/bench/$$counted.json; \
 	done

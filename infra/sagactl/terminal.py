@@ -50,6 +50,14 @@ def table(*columns: str) -> Table:
     return Table(*(Column(column, no_wrap=True) for column in columns), box=None, pad_edge=False, header_style="dim")
 
 
+def figures(*columns: str) -> Table:
+    """A table that has numbers in all columns but the first."""
+    shown = table(*columns)
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    return shown
+
+
 def result(fields: Any, shown: RenderableType, *, as_json: bool) -> None:
     """Prints what a command found, for a person or for a program."""
     if as_json:

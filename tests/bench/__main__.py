@@ -1,13 +1,13 @@
-"""`make bench`: our choreography beside Step Functions and the bare calls, on one LocalStack in one run.
+"""Measures the choreography, Step Functions and the bare SDK calls, on one LocalStack in one run.
 
-Writes what was measured to .saga/bench/peers.json.
+`make bench` runs it. It writes the figures to .saga/bench/peers.json.
 """
 
 import json
-import socket
 from typing import Any
 
-from bench.peers import Peer, choreography, deploy_orchestrated, express, floor, orchestrated_usage, standard
+from bench.peers import Peer, bare_calls, choreography, deploy_orchestrated, express, orchestrated_usage, standard
+from support.deployment import free_port
 
 from sagactl.bench import load, timing
 from sagactl.bench.timing import Run
@@ -18,15 +18,13 @@ from sagactl.stack.deployed import Stack
 from sagactl.stack.deployment import deploy
 from sagactl.terminal import out, step, table
 
-ONE_BY_ONE = 40
-AT_ONCE = 60
+ORDERS_ALONE = 40  # one after another
+ORDERS_TOGETHER = 60  # with several in flight
 IN_FLIGHT = (1, 4, 16)
 
 
 def main() -> None:
-    with socket.socket() as probe:
-        probe.bind((localstack.HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with localstack.running(port):
         found = measure(aws.target(port=port))
     folder = STATE / "bench"
@@ -50,13 +48,13 @@ def measure(where: aws.Target) -> dict[str, Any]:
             "choreography": choreography(stack, ours),
             "standard": standard(where, outputs, theirs),
             "express": express(where, outputs),
-            "floor": floor(where, "floor"),
+            "bare_calls": bare_calls(where, "bare-calls"),
         }
         runs = {name: _runs(name, peer) for name, peer in peers.items()}
     with step("Counting what the state machines use"):
         usage = orchestrated_usage(where, outputs)
-    with step("A hot product, and many"):
-        stock = {name: _stock(stack, products) for name, products in (("hot", 1), ("many", 100))}
+    with step("Orders of one product, and of a hundred"):
+        stock = {"one product": _stock(stack, 1), "a hundred products": _stock(stack, 100)}
     cost = {kind: {path: used[kind].fields() for path, used in usage.items()} for kind in ("standard", "express")}
     transitions = {path: used["standard"].counts["transitions"] for path, used in usage.items()}
     return {"runs": runs, "cost": cost, "transitions": transitions, "stock": stock}
@@ -64,15 +62,20 @@ def measure(where: aws.Target) -> dict[str, Any]:
 
 def _runs(name: str, peer: Peer) -> dict[str, Any]:
     with step(f"Orders: {name}"):
-        timing.run(peer.place, peer.closed, 16, 16)  # warms it up
-        alone = timing.run(peer.place, peer.closed, ONE_BY_ONE, 1)
-        many = [alone, *(timing.run(peer.place, peer.closed, AT_ONCE, n) for n in IN_FLIGHT[1:])]
-    per_second = {str(n): round(done.per_second, 2) for n, done in zip(IN_FLIGHT, many, strict=True)}
-    return _fields(alone) | {"latencies": [round(seconds, 4) for seconds in alone.latencies], "per_second": per_second}
+        timing.run(peer.place, peer.closed, 16, 16)  # to warm up
+        alone = timing.run(peer.place, peer.closed, ORDERS_ALONE, 1)
+        per_second = {"1": alone.per_second}
+        for in_flight in IN_FLIGHT[1:]:
+            together = timing.run(peer.place, peer.closed, ORDERS_TOGETHER, in_flight)
+            per_second[str(in_flight)] = together.per_second
+    return _fields(alone) | {
+        "latencies": [round(seconds, 4) for seconds in alone.latencies],
+        "per_second": {in_flight: round(rate, 2) for in_flight, rate in per_second.items()},
+    }
 
 
 def _stock(stack: Stack, products: int) -> dict[str, Any]:
-    done, conflicts, problems = load.placed(stack, 100, None, products, in_flight=16)
+    done, conflicts, problems = load.run_load(stack, 100, None, products, in_flight=16)
     assert not problems, problems
     return _fields(done) | {"conflicts": conflicts, "per_second": round(done.per_second, 2)}
 
@@ -82,11 +85,14 @@ def _fields(done: Run) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    shown = table("", "p50 ms", "p99 ms", *(f"{n} in flight" for n in IN_FLIGHT), "$ a million")
+    shown = table("", "p50 ms", "p99 ms", *(f"{number} in flight" for number in IN_FLIGHT), "$ a million")
     for name, run in found["runs"].items():
-        cost = found["cost"].get(name, {}).get("completed", {}).get("dollars_per_million")
         times = [f"{run[key] * 1000:.0f}" for key in ("p50_seconds", "p99_seconds")]
-        shown.add_row(name, *times, *map(str, run["per_second"].values()), f"{cost:.2f}" if cost else "-")
+        rates = [str(rate) for rate in run["per_second"].values()]
+        dollars = "-"
+        if name in found["cost"]:
+            dollars = f"{found['cost'][name]['completed']['dollars_per_million']:.2f}"
+        shown.add_row(name, *times, *rates, dollars)
     out.print(shown)
     for name, run in found["stock"].items():
         out.print(f"{name}: {run}")

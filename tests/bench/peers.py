@@ -1,4 +1,4 @@
-"""The same orders through the choreography, through Step Functions, and as bare calls."""
+"""The same orders in the choreography, in Step Functions, and as bare SDK calls."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ from botocore.config import Config
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.paths import PATHS
 from sagactl.bench.serial import running
-from sagactl.bench.timing import Closed, Place, Watcher
+from sagactl.bench.timing import OrderPlacer, OrderWaiter, Watcher
 from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import loading
 from sagactl.paths import PROJECT, STATE
@@ -26,28 +26,29 @@ from sagactl.stack.deployment import prepare_local, sam
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
 _TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")
-_ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # by the meter, and by the SDK
+_ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # arguments added by the meter, and by the SDK
 
 
 class Peer(NamedTuple):
-    """`place` begins an order and `closed` waits for it; where `place` itself waits, that only looks it up."""
+    """`place` starts an order, and `closed` waits until it is closed.
 
-    place: Place
-    closed: Closed
+    Where `place` waits itself, it returns the status, and `closed` only passes that on.
+    """
+
+    place: OrderPlacer
+    closed: OrderWaiter
 
 
-def wanted(order_id: str | None = None) -> dict[str, Any]:
-    order = {"productId": PRODUCT, "quantity": 1, "amount": 1}
-    return order | ({"orderId": order_id} if order_id else {})
+WANTED: dict[str, Any] = {"productId": PRODUCT, "quantity": 1, "amount": 1}
 
 
 def choreography(stack: Stack, watcher: Watcher) -> Peer:
     shop.set_available(stack, PRODUCT, 1_000_000)
-    return Peer(lambda _: shop.place(stack, wanted(), "api"), watcher.closed)
+    return Peer(lambda _: shop.place(stack, WANTED, "api"), watcher.closed)
 
 
 def deploy_orchestrated(where: aws.Target) -> dict[str, str]:
-    """Deploys the state machines, and gives the stack's outputs."""
+    """Deploys the state machines, and returns the stack's outputs."""
     build = str(STATE / "bench/build")
     cache = str(STATE / "bench/cache")
     sam(where, ["build", "--cached", "--cache-dir", cache, "--build-dir", build, "-t", f"{FOLDER}/template.yaml"])
@@ -62,7 +63,8 @@ def standard(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Pe
 
     def place(_: int) -> str:
         order_id = str(uuid.uuid4())
-        client.start_execution(stateMachineArn=outputs["Standard"], input=json.dumps(wanted(order_id)))
+        order = WANTED | {"orderId": order_id}
+        client.start_execution(stateMachineArn=outputs["Standard"], input=json.dumps(order))
         return order_id
 
     return Peer(place, watcher.closed)
@@ -75,15 +77,15 @@ def express(where: aws.Target, outputs: dict[str, str]) -> Peer:
     statuses = {"SUCCEEDED": "COMPLETED"}
 
     def place(_: int) -> str:
-        order_id = str(uuid.uuid4())
-        answer = client.start_sync_execution(stateMachineArn=outputs["Express"], input=json.dumps(wanted(order_id)))
+        order = WANTED | {"orderId": str(uuid.uuid4())}
+        answer = client.start_sync_execution(stateMachineArn=outputs["Express"], input=json.dumps(order))
         return statuses[answer["status"]]
 
     return Peer(place, lambda status: status)
 
 
-def floor(where: aws.Target, bus: str) -> Peer:
-    """The very calls that a completed saga makes, recorded and made again for a new order: no Lambda, no rule."""
+def bare_calls(where: aws.Target, bus: str) -> Peer:
+    """The SDK calls of a completed saga, recorded, and repeated for a new order without Lambda and without rules."""
     calls, recorded_id = _recorded()
     client = {"dynamodb": where.client("dynamodb"), "events": where.client("events")}
     for table in loading.tables():
@@ -111,17 +113,21 @@ def _recorded() -> tuple[list[tuple[str, str, str]], str]:
 
     with running() as serial:
         shop.set_available(serial.stack, PRODUCT, UNITS)
-        services = [module.service for module in serial.modules.values() if hasattr(module, "service")]
-        clients = [client for service in services for client in (service.ledger.client, service.bus._client)]
-        for client in {id(client): client for client in clients}.values():
+        clients = set()
+        for module in (serial.modules["order.http"], *serial.services.values()):
+            clients |= {module.service.ledger.client, module.service.bus._client}
+        for client in clients:
             client.meta.events.register_first("before-parameter-build", record)
-        order_id = serial.place(PATHS["completed"].way.wanted | {"quantity": 1}, "floor")
+        order_id = serial.place(WANTED, "recorded")
         serial.deliver()
     return calls, order_id
 
 
 def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, dict[str, Usage]]:
-    """What each path used: transitions counted in the executions' histories, units by running their tasks again."""
+    """Returns what an order on each path uses.
+
+    Transitions are counted in the executions' histories; units are counted by running the same tasks again here.
+    """
     stocked = {"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}}
     where.client("dynamodb").put_item(TableName=outputs["Stock"], Item=stocked)
     found: dict[str, dict[str, Usage]] = {}
@@ -143,7 +149,7 @@ def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, 
 
 
 def _handlers() -> dict[str, Callable[..., None]]:
-    """The task functions, loaded here: each by the start of its name in the deployment."""
+    """Loads the task functions into this process. The keys are their logical IDs."""
     os.environ.update({name: name for name in _TABLES})
     handlers = {}
     for path in (FOLDER / "functions").glob("*.py"):
@@ -167,10 +173,11 @@ def _usage(
     with meter.into(Usage()) as usage:
         for task in tasks:
             name = next(name for name in handlers if name in task["resource"])
-            with suppress(Exception):  # as the state machine catches it
+            with suppress(Exception):  # which the state machine catches
                 handlers[name](json.loads(task["input"]), None)
     usage.counts.update(api_requests=1, invocations=len(tasks))
     by_kind = {"standard": Usage(usage.counts.copy()), "express": Usage(usage.counts.copy())}
-    by_kind["standard"].counts["transitions"] = sum(event["type"].endswith("StateEntered") for event in events)
+    entered = [event for event in events if event["type"].endswith("StateEntered")]
+    by_kind["standard"].counts["transitions"] = len(entered)
     by_kind["express"].counts.update(express_requests=1, express_chunks=1)
     return by_kind

@@ -1,4 +1,4 @@
-"""Draws what `make bench` measured into docs/performance/, from the JSON files in .saga/bench/."""
+"""Draws the figures in .saga/bench/, which `make bench` measured, into docs/performance/."""
 
 import json
 import sys
@@ -8,17 +8,17 @@ from typing import Any
 import matplotlib as mpl  # pyright: ignore[reportMissingImports]  # in an environment of its own
 import matplotlib.pyplot as plt  # pyright: ignore[reportMissingImports]
 
-COLOURS = {"choreography": "#2c8a57", "standard": "#b5433a", "express": "#a97a10", "floor": "#777777"}
+COLOURS = {"choreography": "#2c8a57", "standard": "#b5433a", "express": "#a97a10", "bare_calls": "#777777"}
 NAMES = {
     "choreography": "choreography",
     "standard": "Step Functions Standard",
     "express": "Step Functions Express",
-    "floor": "the bare calls",
+    "bare_calls": "the bare SDK calls",
 }
 
 
 def main(measured: Path, plots: Path) -> None:
-    # Without dates and random ids, so that the same figures give the same file.
+    # Without dates and random IDs, so that the same figures give the same file.
     mpl.rcParams.update(
         {"svg.hashsalt": "saga", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
     )
@@ -69,11 +69,11 @@ def scale(axes: Any, read: dict[str, Any]) -> None:
     for name, label in (
         ("write_units", "write units of a saga"),
         ("read_units", "read units of a saga"),
-        ("watchdog_pages", "pages of a watchdog's run"),
+        ("watchdog_pages", "pages of a run of the watchdog"),
         ("list_read_units", "read units of `saga orders`"),
     ):
         axes.plot(sizes, [row[name] for row in read["scale"]["sizes"]], "o-", label=label)
-    axes.set(xscale="log", xlabel="orders there already", ylim=(0, None))
+    axes.set(xscale="log", xlabel="orders in the tables", ylim=(0, None))
     axes.legend(frameon=False)
 
 

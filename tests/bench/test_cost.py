@@ -1,4 +1,4 @@
-"""What a saga may cost: AWS's billable units on every path, counted on DynamoDB Local. A dearer saga fails here."""
+"""What a saga costs: the units that AWS bills on every path, counted on DynamoDB Local. Every change shows here."""
 
 import json
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from sagactl.bench.serial import running
 from sagactl.cli import app
 
 
-class Budget(NamedTuple):
-    """Through POST, with the index of open orders; the journal and the watchdog's queries are apart."""
+class Cost(NamedTuple):
+    """Of a saga placed by POST. The journal and the watchdog's queries are not counted."""
 
     events: int
     invocations: int
@@ -25,55 +25,55 @@ class Budget(NamedTuple):
 
 
 # fmt: off
-BUDGETS = {
-    #                               events  invocations  writes  reads  hops  dollars
-    "completed":                      Budget(4,  7, 11,  8, 2, 16.775),
-    "payment_failed":                 Budget(5,  8, 15,  9, 3, 20.600),
-    "stock_failed":                   Budget(5,  8,  9,  9, 3, 16.850),
-    "shipment_failed":                Budget(7, 11, 18, 12, 4, 25.450),
-    "payment_and_stock_failed":       Budget(6, 10,  9, 11, 2, 18.500),
-    "completed_every_delivery_twice": Budget(9, 23, 11, 24, 2, 26.975),
-    "expired":                        Budget(8, 11, 18, 12, 3, 26.450),
+COSTS = {
+    #                                events  invocations  writes  reads  hops  dollars
+    "completed":                      Cost(4,            7,      11,      8,     2,  16.775),
+    "payment_failed":                 Cost(5,            8,      15,      9,     3,  20.600),
+    "stock_failed":                   Cost(5,            8,       9,      9,     3,  16.850),
+    "shipment_failed":                Cost(7,           11,      18,     12,     4,  25.450),
+    "payment_and_stock_failed":       Cost(6,           10,       9,     11,     2,  18.500),
+    "completed_every_delivery_twice": Cost(9,           23,      11,     24,     2,  26.975),
+    "expired":                        Cost(8,           11,      18,     12,     3,  26.450),
 }
 # fmt: on
-JOURNALED = {"write_units": 5, "invocations": 1, "queue_requests": 3}  # for an event of its own batch, at most
-WATCHDOG_PAGES = 52  # of a run, whatever the number of orders: 12 ages and the oldest order, in 4 shards
+JOURNALED = {"write_units": 5, "invocations": 1, "queue_requests": 3}  # at most, for an event in a batch of its own
+WATCHDOG_PAGES = 52  # of a run, however many orders there are: for 12 ages and the oldest order, in each of 4 shards
 
 
-class Found(NamedTuple):
+class Measured(NamedTuple):
     walked: dict[str, Walked]
     again: dict[str, Walked]
     conflicts: dict[str, Usage]
 
 
 @pytest.fixture(scope="module")
-def found() -> Found:
+def found() -> Measured:
     with running() as serial:
         first, again = ({name: walk(serial, PATHS[name], f"{name} {n}") for name in PATHS} for n in range(2))
-        return Found(first, again, conflicts(serial))
+        return Measured(first, again, conflicts(serial))
 
 
-def spent(usage: Usage) -> Budget:
+def spent(usage: Usage) -> Cost:
     fields = usage.fields()
-    return Budget(*(fields.get(name, usage.hops) for name in Budget._fields))  # type: ignore[arg-type]  # numbers
+    return Cost(*(fields.get(name, usage.hops) for name in Cost._fields))  # type: ignore[arg-type]  # numbers
 
 
-def test_every_path_has_a_budget() -> None:
-    assert BUDGETS.keys() == PATHS.keys()
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_a_saga_costs_just_what_it_may(found: Found, name: str) -> None:
-    assert spent(found.walked[name].saga) == BUDGETS[name]
+def test_every_path_has_a_cost() -> None:
+    assert COSTS.keys() == PATHS.keys()
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_the_next_one_costs_the_same(found: Found, name: str) -> None:
+def test_a_saga_costs_exactly_this(found: Measured, name: str) -> None:
+    assert spent(found.walked[name].saga) == COSTS[name]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_the_next_one_costs_the_same(found: Measured, name: str) -> None:
     assert found.again[name] == found.walked[name]
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_everything_is_small_enough_to_be_billed_as_one(found: Found, name: str) -> None:
+def test_everything_is_small_enough_to_be_billed_as_one(found: Measured, name: str) -> None:
     saga, journal, _ = found.walked[name]
     assert 0 < saga.item_bytes < 1_024
     assert 0 < journal.item_bytes < 1_024
@@ -82,19 +82,19 @@ def test_everything_is_small_enough_to_be_billed_as_one(found: Found, name: str)
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_the_journal_writes_each_event_once_and_reads_nothing(found: Found, name: str) -> None:
+def test_the_journal_writes_each_event_once_and_reads_nothing(found: Measured, name: str) -> None:
     journal = found.walked[name].journal.counts
-    assert journal["events"] == BUDGETS[name].events
+    assert journal["events"] == COSTS[name].events
     assert all(journal[each] <= JOURNALED[each] * journal["events"] for each in JOURNALED)
     assert journal["read_units"] == 0
 
 
-def test_the_watchdog_writes_nothing(found: Found) -> None:
+def test_the_watchdog_writes_nothing(found: Measured) -> None:
     counts = found.walked["expired"].watchdog.counts
     assert (counts["pages"], counts["read_units"], counts["write_units"]) == (WATCHDOG_PAGES, WATCHDOG_PAGES / 2, 0)
 
 
-def test_a_conflict_costs_the_attempt_and_recalling(found: Found) -> None:
+def test_a_conflict_costs_the_lost_write_and_reading_again(found: Measured) -> None:
     units = {name: (usage.counts["write_units"], usage.counts["read_units"]) for name, usage in found.conflicts.items()}
     assert units == {
         "PaymentOK and StockReserved meet at shipping": (1, 1),
@@ -102,14 +102,14 @@ def test_a_conflict_costs_the_attempt_and_recalling(found: Found) -> None:
     }
 
 
-def test_what_the_meter_does_not_know_is_not_free() -> None:
+def test_a_call_that_the_meter_does_not_know_is_not_free() -> None:
     with running() as serial:
         client: Any = serial.modules["order.watchdog"].dynamodb
         with pytest.raises(NotImplementedError, match="no price for dynamodb Scan"):
             client.scan(TableName="OrderTable")
 
 
-def test_a_large_event_is_billed_by_64_kb() -> None:
+def test_a_large_event_is_billed_for_each_64_kb() -> None:
     meter = Meter()
     entry = {"Source": "s", "DetailType": "d", "Detail": json.dumps({"text": "x" * 65 * 1024})}
     meter._put_events({"body": json.dumps({"Entries": [entry]})})
@@ -122,7 +122,7 @@ def test_the_command_prints_what_was_counted() -> None:
     assert said.exit_code == 0, said.output
     answer = json.loads(said.stdout)
     assert answer.keys() == {"paths", "journal"}
-    keys = [name for name in Budget._fields if name != "hops"]
+    keys = [name for name in Cost._fields if name != "hops"]
     assert {tuple(fields) for fields in (*answer["paths"].values(), answer["journal"])} == {tuple(keys)}
     for name, fields in answer["paths"].items():
-        assert [fields[key] for key in keys] == [getattr(BUDGETS[name], key) for key in keys]
+        assert [fields[key] for key in keys] == [getattr(COSTS[name], key) for key in keys]

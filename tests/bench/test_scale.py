@@ -1,13 +1,13 @@
-"""What a saga costs does not depend on how many there are already."""
+"""What a saga costs does not depend on how many orders there are."""
 
 from sagactl.bench import scale
 from sagactl.bench.paths import PATHS, walk
 from sagactl.bench.serial import running
 
 
-def test_nothing_costs_more_beside_a_thousand_orders_than_beside_a_hundred() -> None:
+def test_nothing_costs_more_with_a_thousand_orders_than_with_a_hundred() -> None:
     with running() as serial:
-        walk(serial, PATHS["completed"], "the one that is copied")
+        walk(serial, PATHS["completed"], "the order that is copied")
         items = list(scale._items(serial))
         rows = []
         for size, copies in ((100, 99), (1_000, 900)):

@@ -1,4 +1,4 @@
-"""Orders placed and waited for, so many at a time."""
+"""Placing orders with a given number in flight, and waiting for them."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from sagactl.bench.timing import Run, run
 
 
-def test_so_many_are_in_flight_and_no_more() -> None:
+def test_the_given_number_is_in_flight_and_no_more() -> None:
     together = [0]
     most = [0]
     lock = threading.Lock()
@@ -37,5 +37,5 @@ def test_percentiles(percent: int, seconds: float) -> None:
     assert done.percentile(percent) == pytest.approx(seconds)
 
 
-def test_one_order_is_every_percentile() -> None:
+def test_the_latency_of_one_order_is_every_percentile() -> None:
     assert Run([3.0], {}, 1).percentile(99) == 3.0

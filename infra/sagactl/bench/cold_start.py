@@ -1,4 +1,4 @@
-"""What a function needs to start, beside bare boto3."""
+"""What a function's cold start takes beside importing boto3 and making the same clients."""
 
 import os
 import shutil
@@ -6,48 +6,50 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sagactl.bench.kernel import Timed
-from sagactl.design import template
+from sagactl.bench.pairs import Compared, compare
 from sagactl.design.template import Function
 from sagactl.local import loading
 from sagactl.paths import LAMBDA_VENV
 from sagactl.stack.deployment import BUILD
 
+RATIO_MAX = 1.25
+HTTP_RATIO_MAX = 1.4  # Powertools' router comes on top
 _SETTINGS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
 _MAKE_CLIENTS = "import boto3\nfor name in {names}: boto3.client(name)"
+_PRINT_CLIENTS = "import boto3\nmake = boto3.client\nboto3.client = lambda name: print(name) or make(name)\n{own}"
 
 
-_NAME_CLIENTS = "import boto3\nmake = boto3.client\nboto3.client = lambda name: print(name) or make(name)\n{own}"
+def ratio_max(function: Function) -> float:
+    """How many times as long as the bare SDK a cold start may take, with bytecode."""
+    return HTTP_RATIO_MAX if function.module.endswith(".http") else RATIO_MAX
 
 
-def name_of(function: Function) -> str:
-    return template.text(function.properties["FunctionName"]).removeprefix("${AWS::StackName}-")
-
-
-def start(function: Function, pairs: int) -> Timed:
-    folder, environment = BUILD / function.name, _SETTINGS | loading.environment(function.module)
+def compare_start(function: Function, pairs: int) -> Compared:
+    folder = BUILD / function.name
+    environment = _SETTINGS | loading.environment(function.module)
     own = f"import {function.module}"
-    names = _run(_NAME_CLIENTS.format(own=own), folder, environment)[1].split()
-    bare = _MAKE_CLIENTS.format(names=names)
-    _run(bare, folder, environment)  # warms the disk's cache, as the one above does
-    measured = [(_run(own, folder, environment)[0], _run(bare, folder, environment)[0]) for _ in range(pairs)]
-    return Timed.of(measured)
+    client_names = _run(_PRINT_CLIENTS.format(own=own), folder, environment)[1].split()
+    bare = _MAKE_CLIENTS.format(names=client_names)
+    _run(bare, folder, environment)  # so that the disk's cache is warm for this as well
+    return compare(
+        lambda: _run(own, folder, environment)[0],
+        lambda: _run(bare, folder, environment)[0],
+        pairs,
+    )
 
 
 def _run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, str]:
-    """User CPU seconds of a fresh process, and what it printed. Like in Lambda, it can't write next to the code."""
-    with tempfile.TemporaryFile("w+") as printed:
+    """Runs code in a new process, which can't write bytecode, as in Lambda. Returns its user CPU seconds and output."""
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             [LAMBDA_VENV / "bin/python", "-c", code],
             cwd=folder,
             env=environment | {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
-            stdout=printed,
+            stdout=output,
         )
         _, status, usage = os.wait4(process.pid, 0)
-        printed.seek(0)
-        text = printed.read()
+        output.seek(0)
+        text = output.read()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise AssertionError(f"{code!r} ends with {process.returncode}")

@@ -1,4 +1,4 @@
-"""What it costs to come too late: each conflict is made to happen once, and compared with a saga without it."""
+"""What a conflict between two writes costs: each kind is provoked in one saga, and compared with a saga without it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,22 +13,24 @@ from sagactl.local.loading import CONTEXT
 
 
 def conflicts(serial: Serial) -> dict[str, Usage]:
-    """What each kind uses beyond a saga that completes without it."""
+    """Returns what a saga with each kind of conflict uses beyond a saga without any."""
     path = PATHS["completed"]
-    usual = walk(serial, path, "no conflict").saga
+    without = walk(serial, path, "no conflict").saga
     found = {}
-    for name, happening in _KINDS.items():
-        with happening(serial):
-            found[name] = Usage(walk(serial, path, name).saga.counts)
-        found[name].counts.subtract(usual.counts)
+    for name, provoked in _KINDS.items():
+        with provoked(serial):
+            usage = Usage(walk(serial, path, name).saga.counts)
+        usage.counts.subtract(without.counts)
+        found[name] = usage
     return found
 
 
 @contextmanager
 def _both_at_shipping(serial: Serial) -> Iterator[None]:
-    """PaymentOK is heard once StockReserved is decided, and before that is recorded."""
+    """Shipping hears PaymentOK after it decided about StockReserved, and before it records that decision."""
     shipping = serial.modules["shipping.app"]
-    record, hear = shipping.service.ledger.record, shipping.handler
+    record = shipping.service.ledger.record
+    hear = shipping.handler
     kept: list[Any] = []
 
     def keep_the_first(envelope: Any, context: Any) -> None:
@@ -49,17 +51,13 @@ def _both_at_shipping(serial: Serial) -> Iterator[None]:
 
 @contextmanager
 def _both_at_the_stock(serial: Serial) -> Iterator[None]:
-    """DynamoDB cancels inventory's first transaction, as another one holds the product."""
+    """DynamoDB cancels inventory's first transaction, as it does when another transaction holds the product."""
     hooks = serial.modules["inventory.app"].ledger.client.meta.events
-    answers = [
-        (
-            SimpleNamespace(status_code=400),
-            {
-                "Error": {"Code": "TransactionCanceledException"},
-                "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
-            },
-        )
-    ]
+    refusal = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+    }
+    answers = [(SimpleNamespace(status_code=400), refusal)]
 
     def cancel(**_: Any) -> Any:
         return answers.pop() if answers else None

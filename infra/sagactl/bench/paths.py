@@ -1,4 +1,4 @@
-"""Every way a saga can go, walked once, and what it used."""
+"""Every path that a saga can take, and what a saga on it uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,30 +15,31 @@ from sagactl.local import loading
 from sagactl.stack import books, shop
 
 
-class Path(NamedTuple):
-    """An order that goes one of the five ways, and what happens to its events."""
+class SagaPath(NamedTuple):
+    """An order that goes one of the five ways, and how its events are delivered."""
 
     way: Way
-    times: int = 1  # that each event is delivered
-    lost: str | None = None  # an event that nobody hears, until the watchdog looks for the order
+    times: int = 1  # how often each event is delivered
+    lost: str | None = None  # an event that is not delivered, so that the watchdog expires the order
 
 
 WAYS = five_ways(UNITS)
-PATHS = {name: Path(way) for name, way in WAYS.items()} | {
-    "completed_every_delivery_twice": Path(WAYS["completed"], times=2),
-    "expired": Path(WAYS["completed"], lost="StockReserved"),
+PATHS = {name: SagaPath(way) for name, way in WAYS.items()} | {
+    "completed_every_delivery_twice": SagaPath(WAYS["completed"], times=2),
+    "expired": SagaPath(WAYS["completed"], lost="StockReserved"),
 }
 
 
 class Walked(NamedTuple):
-    """What one saga used, what journaling it used, and what the watchdog used to find it, if it had to."""
+    """What one saga used, what its events used in the journal, and what the watchdog used to find it, if it did."""
 
     saga: Usage
     journal: Usage
     watchdog: Usage
 
 
-def walk(serial: Serial, path: Path, key: str) -> Walked:
+def walk(serial: Serial, path: SagaPath, key: str) -> Walked:
+    """Runs one saga on the path. `key` is its Idempotency-Key, and different for each saga."""
     walked = Walked(Usage(), Usage(), Usage())
     shop.set_available(serial.stack, PRODUCT, UNITS)
     serial.journal = walked.journal
@@ -53,12 +54,12 @@ def walk(serial: Serial, path: Path, key: str) -> Walked:
         serial.deliver(path.times)
     status = books.state_of(serial.stack, "order", order_id).status
     if status not in choreography.closed():
-        raise AssertionError(f"{key} ends {status}")
+        raise AssertionError(f"the order of {key!r} is {status} in the end")
     return walked
 
 
 def _find_late(serial: Serial, walked: Walked) -> None:
-    """The watchdog runs every minute, whatever it finds: only what it tells is the saga's."""
+    """Runs the watchdog. It runs every minute in any case, so only the events that it tells count for the saga."""
     with serial.meter.into(walked.watchdog):
         serial.look_for_late_orders()
     for name in ("events", "event_chunks"):
@@ -67,6 +68,7 @@ def _find_late(serial: Serial, walked: Walked) -> None:
 
 @contextmanager
 def _placed_past_its_deadline() -> Iterator[None]:
+    """An order that is placed in the block is past its deadline afterwards."""
     deadline = timedelta(seconds=int(loading.environment("order.watchdog")["DEADLINE_SECONDS"]))
     opened_at = Timestamp.of(datetime.now(UTC) - deadline - timedelta(minutes=1))
     with patch.object(Timestamp, "now", classmethod(lambda _: opened_at)):

@@ -1,4 +1,4 @@
-"""How long orders take to close, so many at a time."""
+"""How long orders take until they are closed, with a given number in flight."""
 
 import itertools
 import statistics
@@ -17,13 +17,16 @@ CLOSE_TIMEOUT_SECONDS = 120
 _LOOK_SECONDS = 0.02
 _KEYS_MAX = 100  # of one BatchGetItem
 
-type Place = Callable[[int], str]
-type Closed = Callable[[str], str]
+type OrderPlacer = Callable[[int], str]
+"""Places the order of that number, and returns its ID."""
+
+type OrderWaiter = Callable[[str], str]
+"""Waits until the order of that ID is closed, and returns its status."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """`latencies` are seconds from placing an order to seeing it closed, `outcomes` the statuses by order."""
+    """`latencies` are the seconds from placing an order until it is closed; `outcomes` has the status of each order."""
 
     latencies: list[float]
     outcomes: dict[str, str]
@@ -44,14 +47,17 @@ class Run:
 
 
 def run(
-    place: Place,
-    closed: Closed,
+    place: OrderPlacer,
+    closed: OrderWaiter,
     orders: int,
     in_flight: int,
     rate: float | None = None,
     shown: Callable[[Iterable[Any]], Iterable[Any]] = lambda done: done,
 ) -> Run:
-    """Places orders, at most `rate` a second, and waits for each; `closed` waits for one, and gives its status."""
+    """Places orders, at most `rate` a second, and waits until each is closed.
+
+    `shown` wraps the orders that are done, to show progress.
+    """
     started = time.monotonic()
 
     def one(number: int) -> tuple[float, str, str]:
@@ -63,26 +69,30 @@ def run(
         return time.monotonic() - placed_at, order_id, status
 
     with ThreadPoolExecutor(in_flight) as pool:
-        ended = [future.result() for future in shown(as_completed([pool.submit(one, n) for n in range(orders)]))]
+        pending = [pool.submit(one, number) for number in range(orders)]
+        ended = [future.result() for future in shown(as_completed(pending))]
     seconds = time.monotonic() - started
-    return Run([latency for latency, *_ in ended], {order_id: status for _, order_id, status in ended}, seconds)
+    latencies = [latency for latency, _, _ in ended]
+    outcomes = {order_id: status for _, order_id, status in ended}
+    return Run(latencies, outcomes, seconds)
 
 
 class Watcher(threading.Thread):
-    """Looks at all orders that are waited for at once, so that many cost no more looks than one."""
+    """A thread that reads all orders that anyone waits for in one request, again and again."""
 
     def __init__(self, client: Any, table: str) -> None:
         super().__init__(daemon=True)
-        self.client, self.table = client, table
+        self.client = client
+        self.table = table
         self.waited_for: dict[str, threading.Event] = {}
         self.statuses: dict[str, str] = {}
         self.is_over = False
 
     def closed(self, order_id: str) -> str:
-        """Waits until the order is closed. Raises SagaError if it stays open."""
+        """Waits until the order is closed, and returns its status. Raises SagaError if it stays open."""
         event = self.waited_for.setdefault(order_id, threading.Event())
         if not event.wait(CLOSE_TIMEOUT_SECONDS):
-            message = f"{order_id} is still open after {CLOSE_TIMEOUT_SECONDS} s"
+            message = f"Order {order_id} is still open after {CLOSE_TIMEOUT_SECONDS} s"
             raise SagaError(message, "Look at it: saga orders --open")
         return self.statuses[order_id]
 
@@ -104,6 +114,7 @@ class Watcher(threading.Thread):
 
 @contextmanager
 def watching(client: Any, table: str) -> Iterator[Watcher]:
+    """Runs a Watcher of the order table during the block."""
     watcher = Watcher(client, table)
     watcher.start()
     try:

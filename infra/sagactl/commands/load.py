@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sagactl.bench.load import placed
+from sagactl.bench.load import run_load
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
 from sagactl.stack.deployed import find
@@ -33,7 +33,7 @@ def load(
     and stock don't balance.
     """
     stack = find(use_aws=aws, port=port)
-    done, conflicts, problems = placed(stack, orders, rate, products)
+    done, conflicts, problems = run_load(stack, orders, rate, products)
     p50 = done.percentile(50)
     p99 = done.percentile(99)
     outcomes = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))

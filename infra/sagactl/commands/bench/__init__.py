@@ -11,8 +11,8 @@ class Measurements(LazyGroup):
     package = __name__
     listed: ClassVar = {
         "cost": Listed("Count what AWS bills for a saga, on every path."),
-        "cold-start": Listed("Measure cold starts beside bare boto3, and the kernel beside bare SDK calls."),
-        "scale": Listed("Measure a saga beside 100, 1,000 and 10,000 orders."),
+        "cold-start": Listed("Measure cold starts and invocations beside the bare SDK."),
+        "scale": Listed("Measure a saga when the tables hold 100, 1,000 and 10,000 orders."),
     }
 
 

@@ -1,4 +1,4 @@
-"""`saga bench cold-start`: what a function needs to start, and what the kernel adds to the SDK's calls."""
+"""`saga bench cold-start`: what a function's start and its invocations take, beside the bare SDK."""
 
 from typing import Annotated
 
@@ -6,23 +6,27 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from sagactl.bench.cold_start import name_of, start, zip_bytes_of
-from sagactl.bench.kernel import Timed, time_kernel
+from sagactl.bench.cold_start import compare_start, ratio_max, zip_bytes_of
+from sagactl.bench.invocation import compare_invocations, dollars_per_million
+from sagactl.bench.pairs import Compared
 from sagactl.commands.options import Json
 from sagactl.design import template
+from sagactl.errors import SagaError
 from sagactl.stack.deployment import BUILD, build, compile_bytecode, forget_bytecode
-from sagactl.terminal import err, progress, result, table
+from sagactl.terminal import err, figures, progress, result
 
 Pairs = Annotated[int, typer.Option("--pairs", min=1, max=1000, help="How many measurements of each kind.")]
-Source = Annotated[bool, typer.Option("--source", help="Without bytecode, as sam alone packs functions.")]
+Source = Annotated[bool, typer.Option("--source", help="Without bytecode, as sam build packs functions.")]
 
 
 def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False) -> None:
-    """Measure cold starts beside bare boto3, and the kernel beside bare SDK calls.
+    """Measure cold starts and invocations beside the bare SDK.
 
     A cold start is a new process that imports a function. It alternates with one
-    that imports boto3 and makes the same clients. Both are measured in user CPU;
-    the ratio is the median of all pairs.
+    that imports boto3 and makes the same clients. An invocation is what a service
+    does for an event. It alternates with the same SDK calls without the service.
+    Neither has a network. Exits with 1 if a cold start takes too many times as
+    long as boto3 alone.
     """
     with err.status("Building the functions (sam build)"):
         build()
@@ -30,27 +34,65 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
             forget_bytecode()
         else:
             compile_bytecode()
-    functions = {name_of(function): function for function in template.functions()}
-    started = {name: start(functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))}
-    err.print("The kernel")  # without a spinner: its thread would disturb the times
-    kernel = time_kernel(pairs)
+    functions = {function.short_name: function for function in template.functions()}
+    limits = {name: ratio_max(function) for name, function in functions.items()}
+    starts = {
+        name: compare_start(functions[name], pairs) for name in progress(functions, "Cold starts", len(functions))
+    }
+    err.print("Invocations")  # without a spinner, whose thread would disturb the times
+    invocations = compare_invocations(pairs)
     zip_bytes = zip_bytes_of(BUILD / next(iter(functions.values())).name)
     fields = {
-        "functions": {name: timed.fields() for name, timed in started.items()},
-        "kernel": {name: timed.fields() for name, timed in kernel.items()},
+        "coldStarts": {name: _start_fields(start, limits[name]) for name, start in starts.items()},
+        "invocations": {name: _invocation_fields(invocation) for name, invocation in invocations.items()},
         "zipBytes": zip_bytes,
     }
     packed = "without" if source else "with"
     size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {packed} bytecode."
-    cold = _table("cold start, ms of user CPU", "boto3 alone", started, 1000)
-    shown = Group(cold, "", _table("a reaction, µs of CPU", "its calls alone", kernel, 1_000_000), "", size)
+    shown = Group(_starts_table(starts, limits), "", _invocations_table(invocations), "", size)
     result(fields, shown, as_json=as_json)
+    too_long = [name for name, start in starts.items() if start.ratio > limits[name]]
+    if too_long and not source:
+        message = f"Cold starts take too long beside boto3 alone: {', '.join(too_long)}"
+        raise SagaError(message, "See which import takes the time: python -X importtime")
 
 
-def _table(title: str, beside: str, rows: dict[str, Timed], scale: int) -> Table:
-    shown = table(title, "ours", beside, "ratio")
-    for column in shown.columns[1:]:
-        column.justify = "right"
-    for name, timed in rows.items():
-        shown.add_row(name, f"{timed.own * scale:.0f}", f"{timed.bare * scale:.0f}", f"{timed.ratio:.2f}")
+def _start_fields(start: Compared, limit: float) -> dict[str, float]:
+    return {
+        "seconds": round(start.own, 4),
+        "bareSeconds": round(start.bare, 4),
+        "ratio": round(start.ratio, 3),
+        "ratioMax": limit,
+    }
+
+
+def _invocation_fields(invocation: Compared) -> dict[str, float]:
+    return {
+        "seconds": round(invocation.own, 6),
+        "bareSeconds": round(invocation.bare, 6),
+        "addedSeconds": round(invocation.added, 6),
+        "addedDollarsPerMillion": round(dollars_per_million(invocation.added), 4),
+    }
+
+
+def _starts_table(starts: dict[str, Compared], limits: dict[str, float]) -> Table:
+    shown = figures("cold start, ms of user CPU", "function", "boto3 alone", "ratio", "at most")
+    for name, start in starts.items():
+        shown.add_row(
+            name, f"{start.own * 1000:.0f}", f"{start.bare * 1000:.0f}", f"{start.ratio:.2f}", f"{limits[name]:.2f}"
+        )
+    return shown
+
+
+def _invocations_table(invocations: dict[str, Compared]) -> Table:
+    shown = figures("invocation, ms of CPU", "service", "its SDK calls", "added", "$ a million")
+    for name, invocation in invocations.items():
+        dollars = dollars_per_million(invocation.added)
+        shown.add_row(
+            name,
+            f"{invocation.own * 1000:.2f}",
+            f"{invocation.bare * 1000:.2f}",
+            f"{invocation.added * 1000:.2f}",
+            f"{dollars:.3f}",
+        )
     return shown

@@ -1,4 +1,4 @@
-"""`saga bench scale`: what one more saga costs, and how long it takes, beside ever more that are done already."""
+"""`saga bench scale`: what a saga costs, and how long it takes, when the tables hold more and more orders."""
 
 from sagactl.bench.scale import SIZES, measured
 from sagactl.commands.options import Json
@@ -8,7 +8,7 @@ _COLUMNS = ("orders", "write_units", "read_units", "journal_write_units", "watch
 
 
 def scale(as_json: Json = False) -> None:
-    """Measure a saga beside 100, 1,000 and 10,000 orders.
+    """Measure a saga when the tables hold 100, 1,000 and 10,000 orders.
 
     Its cost must not grow. The other orders are copies of one that the functions
     closed, written into the tables.

@@ -1,4 +1,4 @@
-"""The stock, and what orders reserve of it, moved together: a task that is retried moves nothing twice."""
+"""The stock and its reservations, written in one transaction, so that a task that is retried changes nothing twice."""
 
 import os
 from typing import Any
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
     except dynamodb.exceptions.TransactionCanceledException as error:
         known, moved = (reason["Code"] for reason in error.response["CancellationReasons"])
         if known == "ConditionalCheckFailed":
-            return  # a retry: it is done
+            return  # this is a retry of a task that was done
         if moved == "ConditionalCheckFailed":
             raise OutOfStock(f"{units} wanted") from error
         raise

@@ -1,4 +1,4 @@
-"""What an order is charged."""
+"""The payment for an order."""
 
 import os
 from typing import Any

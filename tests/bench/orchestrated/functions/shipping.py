@@ -1,4 +1,4 @@
-"""What is shipped."""
+"""The shipment of an order."""
 
 import os
 from typing import Any
