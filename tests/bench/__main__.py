@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from bench.peers import Peer, bare_calls, choreography, deploy_orchestrated, express, orchestrated_usage, standard
-from support.deployment import free_port
+from support.isolation import isolate
+from support.ports import free_port
 
 from sagactl.bench import load, timing
 from sagactl.bench.timing import Run
@@ -24,6 +25,7 @@ IN_FLIGHT = (1, 4, 16)
 
 
 def main() -> None:
+    isolate()
     port = free_port()
     with localstack.running(port):
         found = measure(aws.target(port=port))

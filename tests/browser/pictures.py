@@ -9,8 +9,9 @@ from typing import Literal
 
 from playwright.sync_api import Browser, ViewportSize
 from support.chromium import chromium
-from support.deployment import free_port
 from support.driver import Saga
+from support.isolation import isolate
+from support.ports import free_port
 
 from saga.event import Timestamp
 from sagactl.design import samples
@@ -46,6 +47,7 @@ type Scheme = Literal["light", "dark"]
 
 
 def main() -> None:
+    isolate()
     port = free_port()
     with localstack.running(port):
         where = aws.target(port=port)

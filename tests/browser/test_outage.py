@@ -1,7 +1,7 @@
 """LocalStack goes away and comes back while somebody watches."""
 
 from playwright.sync_api import Browser, expect
-from support.deployment import free_port
+from support.ports import free_port
 
 from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack

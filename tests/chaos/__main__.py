@@ -11,7 +11,8 @@ from chaos.checks import check_journal
 from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
-from support.deployment import free_port
+from support.isolation import isolate
+from support.ports import free_port
 
 from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     seed = parser.parse_args().seed
     print(f"Seed {seed}. The same faults again: make chaos SEED={seed}", flush=True)
+    isolate()
     port = free_port()
     with localstack.running(port):
         where = aws.target(port=port)

@@ -15,7 +15,7 @@ from unittest.mock import MagicMock, Mock, patch
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
-from support.deployment import CONTEXT
+from support.isolation import isolate
 from support.memory import MemoryLedger, MemoryStockLedger
 
 from contracts.events import EVENTS, OrderCreated, OrderExpired
@@ -31,6 +31,7 @@ from saga.service import Service
 from sagactl.design import choreography
 from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
 from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
+from sagactl.local.loading import CONTEXT
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
 SERVICES = sorted(choreography.services())
@@ -125,6 +126,7 @@ class Faulty:
             raise Crash
 
 
+isolate()
 FUNCTIONS = load_functions()
 APPS = {name: FUNCTIONS[f"{name}.app"] for name in SERVICES}
 DOOR = FUNCTIONS["order.http"]

@@ -13,8 +13,8 @@ from fuzz.inputs import JUNK, Input, inputs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.answers import exactly, hold, validator
-from support.deployment import CONTEXT, load
 from support.emulation import create_tables
+from support.isolation import isolate
 
 from contracts.events import EVENTS
 from order.unasked import PlaceOrder
@@ -23,6 +23,7 @@ from saga.serialization import Refused
 from sagactl.design import choreography
 from sagactl.design.schemas import schema
 from sagactl.local import dynamodb
+from sagactl.local.loading import CONTEXT, load
 
 LINE_BYTES_MAX = 1024
 HEARD = sorted({(step.service, step.heard.name) for step in choreography.steps() if step.heard})
@@ -148,6 +149,7 @@ def is_printable(logged: Any) -> bool:
 
 @contextmanager
 def doors() -> Iterator[Doors]:
+    isolate()
     with dynamodb.running() as url:
         try:
             yield Doors(url)

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.deployment import resources
 from support.driver import Saga, eventually
 from typer.testing import CliRunner, Result
 
 from sagactl.cli import app
+from sagactl.design.template import resources
 from sagactl.design.ways import PRODUCT
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack

@@ -5,10 +5,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.deployment import PROJECT, TEMPLATE, free_port
 from support.documents import commands, follow, script
+from support.ports import free_port
 
+from sagactl.design.template import TEMPLATE
 from sagactl.local import localstack
+from sagactl.paths import PROJECT
 from sagactl.stack.deployed import Stack, find
 
 RUNTIME = TEMPLATE["Globals"]["Function"]["Runtime"].removeprefix("python")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from samlocal.conftest import RUNTIME, Reader, docker
-from support.deployment import PROJECT, free_port
 from support.documents import commands, follow, script
+from support.ports import free_port
+
+from sagactl.paths import PROJECT
 
 STAND_IN = r"""
 FROM public.ecr.aws/lambda/python:{runtime}-x86_64

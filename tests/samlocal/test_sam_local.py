@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from samlocal.conftest import Reader
-from support.deployment import PROJECT, resources
 
 from sagactl.design import choreography, samples
+from sagactl.design.template import resources
+from sagactl.paths import PROJECT
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack
 

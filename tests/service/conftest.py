@@ -7,8 +7,9 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from support.deployment import load
 from support.emulation import Function, Heard, create_tables
+
+from sagactl.local.loading import load
 
 
 @pytest.fixture(scope="module")

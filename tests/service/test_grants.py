@@ -18,7 +18,6 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto import mock_aws
-from support.deployment import environment
 from support.emulation import Heard, create_tables
 from support.given import a, envelope
 
@@ -32,6 +31,7 @@ from sagactl.design import template
 from sagactl.design.template import Function, listed
 from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local.in_process import Envelope, InProcess, request
+from sagactl.local.loading import environment
 
 FUNCTIONS = template.functions()
 
@@ -67,7 +67,7 @@ class Enforced(InProcess):
     def order(self, way: Way) -> list[str]:
         """Puts an OrderCreated on the bus; returns the names of all events that follow."""
         created = OrderCreated(uuid4(), PRODUCT, way.quantity, Amount(way.amount), timestamp=Timestamp.now())
-        EventBridgeBus(boto3.client("events"), environment("order.app.handler")["BUS_NAME"]).tell([created])
+        EventBridgeBus(boto3.client("events"), environment("order.app")["BUS_NAME"]).tell([created])
         return self.deliver()
 
     def post(self, way: Way) -> str:
@@ -110,7 +110,7 @@ def _arn(logical_id: str) -> str:
 @contextmanager
 def long_ago() -> Iterator[None]:
     """What is recorded meanwhile is a deadline and a little old."""
-    deadline = timedelta(seconds=int(environment("order.watchdog.handler")["DEADLINE_SECONDS"]) + 10)
+    deadline = timedelta(seconds=int(environment("order.watchdog")["DEADLINE_SECONDS"]) + 10)
     with patch.object(Timestamp, "now", lambda: Timestamp.of(datetime.now(UTC) - deadline)):
         yield
 

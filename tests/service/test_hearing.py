@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 import boto3
 import pytest
 from msgspec.structs import replace
-from support.deployment import CONTEXT, environment
 from support.emulation import Function, Heard, interleave, refusing
 from support.given import a, detail, envelope, named
 
@@ -26,6 +25,7 @@ from contracts.events import (
 from saga.bus import ATTEMPTS, NotTold
 from saga.event import HOPS_MAX, Event, Metadata
 from saga.serialization import Refused, parse
+from sagactl.local.loading import CONTEXT, environment
 
 STOCKED = 1_000
 
@@ -68,7 +68,7 @@ class Delivery:
 @pytest.fixture
 def stock(heard: Heard) -> Any:  # noqa: ARG001  # it is there
     """The stock, of STOCKED apples."""
-    table = boto3.resource("dynamodb").Table(environment("inventory.app.handler")["STOCK_TABLE_NAME"])
+    table = boto3.resource("dynamodb").Table(environment("inventory.app")["STOCK_TABLE_NAME"])
     table.put_item(Item={"productId": "apple", "available": STOCKED})
     return table
 

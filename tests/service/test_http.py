@@ -12,7 +12,6 @@ import boto3
 import pytest
 from msgspec.structs import fields
 from support.answers import hold
-from support.deployment import CONTEXT, environment
 from support.emulation import Function, Heard, interleave, refusing
 from support.given import a, envelope
 from support.output import Counted
@@ -23,6 +22,7 @@ from order.unasked import PlaceOrder
 from saga.bus import ATTEMPTS, NotTold
 from saga.event import Event
 from saga.serialization import parse
+from sagactl.local.loading import CONTEXT, environment
 
 JSON = {"Content-Type": "application/json"}
 ORDER = {"productId": "apple", "quantity": 2, "amount": 49.9}
@@ -47,7 +47,7 @@ class Api:
         self.module = http
         self._heard = heard
         self.hear = heard_by_order
-        self._table = boto3.resource("dynamodb").Table(environment("order.http.handler")["TABLE_NAME"])
+        self._table = boto3.resource("dynamodb").Table(environment("order.http")["TABLE_NAME"])
 
     def post(self, body: Any = ORDER, headers: Any = JSON, key: str | None = None, **other: Any) -> Answer:
         text = body if isinstance(body, str) or body is None else json.dumps(body)

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
-from support.deployment import CONTEXT, environment
 from support.emulation import Function
 from support.given import a, envelope
 from support.output import Logged
@@ -17,6 +16,7 @@ from support.output import Logged
 from contracts.events import EVENTS, OrderCreated, PaymentOK, ShipmentOK, StockReserved
 from journal.items import SUMMARY, shards
 from saga.event import Event, Timestamp
+from sagactl.local.loading import CONTEXT, environment
 
 SENT_MS = 1_769_861_000_123
 TIMES: dict[type[Event], Timestamp] = {
@@ -44,7 +44,7 @@ def record(body: Any, message_id: str = "m1") -> dict[str, Any]:
 class Journal:
     def __init__(self, app: Any) -> None:
         self.app = app
-        self.table = boto3.resource("dynamodb").Table(environment("journal.app.handler")["TABLE_NAME"])
+        self.table = boto3.resource("dynamodb").Table(environment("journal.app")["TABLE_NAME"])
 
     def write(self, *records: dict[str, Any]) -> list[str]:
         """Gives the ids of the messages that go back to the queue."""
@@ -195,6 +195,6 @@ def test_an_event_that_no_service_would_accept_is_written_down_too(journal: Jour
 
 def test_items_expire(journal: Journal, story: list[dict[str, Any]]) -> None:
     journal.write(*map(record, story))
-    days = int(environment("journal.app.handler")["JOURNAL_DAYS"])
+    days = int(environment("journal.app")["JOURNAL_DAYS"])
     expires_at = SENT_MS // 1000 + int(timedelta(days=days).total_seconds())
     assert {int(item["expiresAt"]) for item in journal.items(order_of(story))} == {expires_at}

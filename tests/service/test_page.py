@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from support.deployment import CONTEXT, tables
 from support.emulation import Function, Heard
 from support.given import a, envelope
 
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.errors import SagaError
+from sagactl.local.loading import CONTEXT, tables
 from sagactl.page import broadcast
 from sagactl.page.activity import RecentActivity
 from sagactl.page.broadcast import Broadcast

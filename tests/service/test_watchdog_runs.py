@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import boto3
 import pytest
 from msgspec.structs import replace
-from support.deployment import CONTEXT, environment
 from support.emulation import Function, Heard, refusing
 from support.output import Counted
 
@@ -19,9 +18,10 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import parse
+from sagactl.local.loading import CONTEXT, environment
 
 SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
-DEADLINE_SECONDS = int(environment("order.watchdog.handler")["DEADLINE_SECONDS"])
+DEADLINE_SECONDS = int(environment("order.watchdog")["DEADLINE_SECONDS"])
 
 OPEN = Order(status="PENDING", open_shard=0)
 
@@ -37,7 +37,7 @@ def watchdog(function: Function, heard: Heard) -> Any:
 @pytest.fixture
 def orders(heard: Heard) -> Iterator[Any]:  # noqa: ARG001  # it is there
     """The order table; what a test leaves in it is removed."""
-    table = boto3.resource("dynamodb").Table(environment("order.watchdog.handler")["TABLE_NAME"])
+    table = boto3.resource("dynamodb").Table(environment("order.watchdog")["TABLE_NAME"])
     yield table
     with table.batch_writer() as batch:
         for item in table.scan(ProjectionExpression="orderId")["Items"]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.deployment import PROJECT
+from sagactl.paths import PROJECT
 
 FOLDERS = ("functions", "infra", "events", "docs")
 FILES = ("template.yaml", "pyproject.toml")

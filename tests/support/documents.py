@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from support.deployment import PROJECT
-
-from sagactl.paths import SAM_VENV, STATE
+from sagactl.paths import PROJECT, SAM_VENV, STATE
 
 README = PROJECT / "README.md"
 IN_JAPANESE = PROJECT / "README.ja.md"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support.deployment import free_port
+from support.ports import free_port
 from typer.testing import CliRunner, Result
 
 from contracts.events import OrderCreated

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-from support.deployment import CONTEXT, environment, load, tables
+
+from sagactl.local.loading import CONTEXT, environment, load, tables
 
 type Function = Callable[[str], Any]
 
@@ -21,7 +22,7 @@ class Heard:
     """The deployment's bus, with a queue behind it that takes every event."""
 
     def __init__(self) -> None:
-        self.bus_name = environment("order.app.handler")["BUS_NAME"]
+        self.bus_name = environment("order.app")["BUS_NAME"]
         events = boto3.client("events")
         self._sqs = boto3.client("sqs")
         self._queue_url = self._sqs.create_queue(QueueName="heard")["QueueUrl"]

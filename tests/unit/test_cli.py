@@ -15,7 +15,6 @@ from threading import Thread
 
 import pytest
 from support.commands import COMMANDS
-from support.deployment import PROJECT
 from typer.testing import CliRunner, Result
 
 from contracts.events import EVENTS
@@ -24,6 +23,7 @@ from sagactl.cli import Commands, app
 from sagactl.commands.bench import Measurements
 from sagactl.commands.group import LazyGroup, command_in
 from sagactl.local import dynamodb, localstack
+from sagactl.paths import PROJECT
 from sagactl.stack import deployment
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 import pytest
 import yaml
 from support.commands import COMMANDS, COMMANDS_AND_GROUPS
-from support.deployment import PROJECT
 from support.documents import IN_JAPANESE, PAGES, README, blocks, prose
+
+from sagactl.paths import PROJECT
 
 RUN_BY_MARK = {
     "docker": "docs/tools.md",

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from support.deployment import PROJECT
+from sagactl.paths import PROJECT
 
 HEAVY = {"boto3", "botocore", "moto", "aws_lambda_powertools", "sagactl", "typer", "rich", "yaml"}
 RUN = """

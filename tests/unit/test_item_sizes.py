@@ -5,7 +5,6 @@ from typing import Any, get_args
 
 import pytest
 from msgspec.structs import FieldInfo, fields
-from support.deployment import load
 from support.given import AT, ORDER_ID
 
 from contracts.values import Amount
@@ -13,6 +12,7 @@ from order.reactions import OPEN_SHARDS
 from saga.ledger import Entry, Heard
 from sagactl.bench.meter import item_bytes
 from sagactl.design import choreography
+from sagactl.local.loading import load
 
 LONGEST: dict[str, Any] = {
     "open_shard": OPEN_SHARDS - 1,

@@ -7,9 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 
-from support.deployment import PROJECT
-
 from sagactl.checks import imports
+from sagactl.paths import PROJECT
 
 PROJECT_FILE = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 PACKAGES = imports.packages()

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.deployment import PROJECT
+
+from sagactl.paths import PROJECT
 
 FUNCTION_LINES_MAX = 40
 SOURCES = [path for folder in ("functions", "infra") for path in sorted((PROJECT / folder).rglob("*.py"))]

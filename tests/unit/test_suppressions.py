@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from support.deployment import PROJECT
+from sagactl.paths import PROJECT
 
 SILENCED = re.compile(r"# (noqa: S\d+|pragma: allowlist secret)(?P<reason>.*)")
 FOLDERS = ("functions", "infra", "tests")

@@ -4,10 +4,11 @@ import re
 import textwrap
 
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it has no types
-from support.deployment import PROJECT, free_port
 from support.documents import blocks, commands, follow, script
+from support.ports import free_port
 
 from sagactl.local import localstack
+from sagactl.paths import PROJECT
 from sagactl.stack import aws
 from sagactl.stack.deployment import architecture
 

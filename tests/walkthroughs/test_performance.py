@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from support.deployment import PROJECT, free_port
 from support.documents import commands, follow, script
+from support.ports import free_port
+
+from sagactl.paths import PROJECT
 
 
 def test_every_measurement_is_made(tmp_path: Path) -> None:

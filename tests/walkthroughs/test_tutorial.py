@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.deployment import PROJECT, free_port
 from support.documents import blocks, follow, script
+from support.ports import free_port
+
+from sagactl.paths import PROJECT
 
 PAGE = PROJECT / "docs/tutorial.md"
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from support.copies import Copy
-from support.deployment import PROJECT
 
 from sagactl.checks import compatibility, grants, patterns, rules
 from sagactl.design import template
 from sagactl.design.template import Rule
+from sagactl.paths import PROJECT
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from xml.etree import ElementTree
 
-from support.deployment import PROJECT
 from typer.testing import CliRunner
 
 from contracts.events import EVENTS
 from sagactl.cli import app
 from sagactl.design import choreography, drawing
+from sagactl.paths import PROJECT
 
 LEADS_TO = {(event.name, told.name) for event, facts in choreography.leads_to().items() for told in facts}
 ENDS = {("ShipmentOK", "order COMPLETED"), ("OrderFailed", "order FAILED")}

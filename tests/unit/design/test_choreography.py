@@ -4,12 +4,12 @@ from graphlib import TopologicalSorter
 
 import pytest
 from msgspec.structs import fields
-from support.deployment import load
 
 from contracts.events import EVENTS, OrderCreated, OrderExpired
 from order.reactions import Order
 from saga.event import Event
 from sagactl.design import choreography
+from sagactl.local.loading import load
 
 GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its teller's state says
 

@@ -3,10 +3,10 @@
 from xml.etree import ElementTree
 
 import pytest
-from support.deployment import PROJECT
 
 from sagactl.design import deployment_drawing, wiring
 from sagactl.design.template import functions, resources
+from sagactl.paths import PROJECT
 
 DRAWN = ElementTree.fromstring(deployment_drawing.svg())  # noqa: S314  # our own
 TEXTS = [element.text for element in DRAWN.iter("{http://www.w3.org/2000/svg}text")]

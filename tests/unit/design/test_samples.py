@@ -8,12 +8,14 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 from msgspec.structs import fields
-from support.deployment import PROJECT, TEMPLATE, load
 
 from contracts.events import EVENTS
 from saga.bus import ENTRIES_MAX
 from saga.serialization import parse
 from sagactl.design import samples
+from sagactl.design.template import TEMPLATE
+from sagactl.local.loading import load
+from sagactl.paths import PROJECT
 
 FOLDER = PROJECT / "events"
 SERVICES = {name: load(f"{name}.app").service for name in ("order", "payment", "inventory", "shipping")}

@@ -2,7 +2,6 @@
 
 import pytest
 import yaml
-from support.deployment import PROJECT
 
 from contracts.events import EVENTS
 from saga.event import Event
@@ -10,6 +9,7 @@ from sagactl.checks import patterns
 from sagactl.checks.rules import EVERY, FACTS, STRAYS, Pairs
 from sagactl.design import choreography, sections, template
 from sagactl.errors import SagaError
+from sagactl.paths import PROJECT
 
 TEXT = (PROJECT / "template.yaml").read_text()
 

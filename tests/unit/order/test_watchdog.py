@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.deployment import load
 from support.emulation import Aws
 from support.given import AT, ORDER_ID
 
 from contracts.events import OrderExpired
 from order.unasked import expire
 from saga.event import Metadata, Timestamp
+from sagactl.local.loading import load
 
 watchdog = load("order.watchdog")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
-from support.deployment import TEMPLATE
 from support.output import Logged
 
 from saga.event import Timestamp
 from saga.observe import count, logger
+from sagactl.design.template import TEMPLATE
 from sagactl.paths import PROJECT
 
 LEVELS = TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 from msgspec.structs import replace
-from support.deployment import tables
 from support.emulation import create_tables
 from support.given import AT, ORDER_ID
 
@@ -16,6 +15,7 @@ from payment.reactions import Payment
 from saga.dynamodb import DynamoLedger
 from saga.ledger import Entry, State
 from sagactl.design import choreography
+from sagactl.local.loading import tables
 from sagactl.stack import aws, books, shop
 from sagactl.stack.deployed import Stack
 from shipping.reactions import Shipment
