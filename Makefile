@@ -117,7 +117,7 @@ check: setup .saga/checkov/installed .saga/biome/installed ## Run linters and ty
 	  --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
 
 .PHONY: derive baseline
-derive: setup ## Write what follows from the code: events/ and the derived sections of template.yaml
+derive: setup ## Write what follows from the code: events/, the drawings, and sections of template.yaml
 	@.venv/bin/python -m sagactl.design.derived
 baseline: setup ## Accept the events as they are: later ones must be compatible with them
 	@.venv/bin/python -m sagactl.checks.compatibility
