@@ -1,7 +1,8 @@
 """The documentation: its pages, the blocks in them, and a reader who does what they say.
 
-What a block's first line says after `bash` decides which test runs it: nothing, the one with LocalStack alone;
-`docker` and `compose`, those with Docker; `aws`, `bench` and `tutorial`, the walkthroughs.
+The word after `bash` in a block's first line, its mark, says which test runs it. A block without a mark is run by
+tests/localstack, one marked `docker` or `compose` by tests/samlocal, and one marked `aws`, `bench` or `tutorial` by
+tests/walkthroughs.
 """
 
 import os
@@ -46,14 +47,14 @@ def prose(page: Path) -> str:
 
 
 def script(of: list[Block]) -> str:
-    """One shell's work, so that a block has what those before it set; where it fails, the trace names the block."""
+    """Joins blocks to one script, so that each has what those before it set; if it fails, the trace names the block."""
     return "\n".join(f": {block.place}\n{block.text}" for block in of)
 
 
 def follow(
     text: str, port: int, settings: Mapping[str, str] | None = None, folder: Path = PROJECT
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs commands as a reader who has AWS's tools, and whose LocalStack is at a port other than the usual."""
+    """Runs commands as a reader does who has AWS's tools, but with LocalStack at this port."""
     assert _AWS_VENV.exists(), "the AWS command line is not installed: make .saga/aws/installed"
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = own | {

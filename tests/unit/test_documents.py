@@ -1,4 +1,4 @@
-"""The documentation leads nowhere that is not there, and names no command that does not exist."""
+"""The documentation has no dead links, and names only commands that exist."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ def test_no_link_is_dead(page: Path) -> None:
 
 @of_each_page
 def test_every_block_of_commands_is_run_by_a_test(page: Path) -> None:
-    """The ones without a mark are, on whichever page; see tests/support/documents.py."""
+    """Those without a mark are run on any page; see tests/support/documents.py."""
     marks = {mark for mark, where in RUN_BY_MARK.items() if where == str(page.relative_to(PROJECT))} | {""}
     shells = [block for block in blocks(page) if block.language in {"bash", "sh", "shell", "console"}]
     assert [block.place for block in shells if block.language != "bash" or block.mark not in marks] == []
