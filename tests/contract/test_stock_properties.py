@@ -175,7 +175,8 @@ class Inventory(RuleBasedStateMachine):
             if OrderCreated not in first:
                 assert reservation == Reservation(status="RELEASED")
             elif reservation.product_id:
-                assert reservation.status in {"RELEASED" if failed else "RESERVED", "OUT_OF_STOCK"}
+                done = "RELEASED" if failed else "RESERVED"
+                assert reservation.status in {done, "OUT_OF_STOCK"}
                 assert (reservation.product_id, reservation.quantity) == self.wanted(order)
             else:
                 assert reservation.status == "RELEASED"

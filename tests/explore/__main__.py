@@ -28,6 +28,8 @@ BUDGETS = [
     (Budget(crashes=1, watchdog=False), TWO_ORDERS),
 ]
 
+type Group = tuple[Budget, Door, list[World]]
+
 _ROW = "{:46} {:6}  {:4} {:>9} {:>11} {:>7}  {}"
 
 
@@ -42,10 +44,12 @@ def explored(trial: Trial) -> Found | Violation:
 def main() -> int:
     started = time.monotonic()
     everything = list[Found | Violation]()
-    groups: list[tuple[Budget, Door, list[World]]] = [
-        (budget, door, worlds) for budget, worlds in BUDGETS for door in DOORS
-    ]
-    trials = [Trial(world, door, budget) for budget, door, worlds in groups for world in worlds]
+    groups: list[Group] = []
+    for budget, worlds in BUDGETS:
+        groups += [(budget, door, worlds) for door in DOORS]
+    trials: list[Trial] = []
+    for budget, door, worlds in groups:
+        trials += [Trial(world, door, budget) for world in worlds]
     print(_ROW.format("budget of faults", "orders", "door", "states", "transitions", "seconds", "ends"))
     with ProcessPoolExecutor() as pool:
         results = pool.map(explored, trials)  # all at once, so that no core waits for the last world of a budget
@@ -75,7 +79,9 @@ def violations(found: list[Found | Violation]) -> list[Violation]:
 
 def shown(budget: Budget) -> str:
     given = [f"{name} {value}" for name, value in budget._asdict().items() if value and name != "watchdog"]
-    return ", ".join([*given, *([] if budget.watchdog else ["no watchdog"])]) or "no fault"
+    if not budget.watchdog:
+        given.append("no watchdog")
+    return ", ".join(given) or "no fault"
 
 
 if __name__ == "__main__":

@@ -126,11 +126,10 @@ def explore(trial: Trial) -> Found:
         following = [after for _, after in successors(state)]
         found.transitions += len(following)
         is_end = all(after == state for after in following)  # nothing, or deliveries that fail for ever
-        if wrong := (
-            problem(world, state.entries, state.stock, state.failures_told)
-            or problem_of_telling(world.orders, state.entries)
-            or (problem_at_end(state) if is_end else None)
-        ):
+        wrong = problem_now(world, state)
+        if is_end and not wrong:
+            wrong = problem_at_end(state)
+        if wrong:
             raise Violation(wrong, trial, *_schedule(origin, state))
         for choice, after in enumerate(following):
             if after not in origin:
@@ -151,9 +150,10 @@ def opening(trial: Trial) -> State:
     world, door, budget = trial
     created = [world.created(order) for order in range(world.orders)]
     by_post = [Delivery(HTTP, fact) for fact in created]
-    by_bus = [delivery for fact in created for delivery in heard_by(fact)]
+    by_bus = itertools.chain.from_iterable(map(heard_by, created))
+    flight = frozenset(by_post) if door == "POST" else frozenset(by_bus)
     entries = (None,) * (world.orders * len(SERVICES))
-    return State(entries, world.stocked, frozenset(by_post if door == "POST" else by_bus), budget)
+    return State(entries, world.stocked, flight, budget)
 
 
 def successors(state: State) -> Iterator[tuple[Step, State]]:
@@ -179,12 +179,16 @@ def _deliveries(state: State, delivery: Delivery) -> Iterator[tuple[Step, State]
     if left.losses:
         lost = state._replace(left=left._replace(losses=left.losses - 1), given_up=True)
         yield Step(delivery, "lost", ()), lost._replace(flight=state.flight - {delivery})
-    for faults, name in ((CRASHES, "crashes"), (REFUSALS, "refusals")):
-        for fault in faults if getattr(left, name) else ():
-            yield from _faulty(state, delivery, fault, left._replace(**{name: getattr(left, name) - 1}))
-    for other in _in_sequence(state.flight) if left.conflicts else ():
-        if service_of(other) == service_of(delivery):
-            yield _meanwhile(state, delivery, other, left._replace(conflicts=left.conflicts - 1))
+    if left.crashes:
+        for fault in CRASHES:
+            yield from _faulty(state, delivery, fault, left._replace(crashes=left.crashes - 1))
+    if left.refusals:
+        for fault in REFUSALS:
+            yield from _faulty(state, delivery, fault, left._replace(refusals=left.refusals - 1))
+    if left.conflicts:
+        for other in _in_sequence(state.flight):
+            if service_of(other) == service_of(delivery):
+                yield _meanwhile(state, delivery, other, left._replace(conflicts=left.conflicts - 1))
 
 
 def _meanwhile(state: State, delivery: Delivery, other: Delivery, left: Budget) -> tuple[Step, State]:
@@ -216,11 +220,13 @@ def _hear(state: State, delivery: Delivery, fault: str | None = None, other: Del
 def _after(state: State, delivery: Delivery, heard: Case, left: Budget, *, again: bool = False) -> State:
     slot = _slot(delivery)
     flight = state.flight | _flying(heard)
+    if not (again or heard.failed):
+        flight -= {delivery}
     failures = {ORDER_IDS.index(fact.order_id) for fact in heard.told if fact.name == "OrderFailed"}
     return state._replace(
         entries=_replaced(state.entries, slot, heard.entry),
         stock=heard.stock,
-        flight=flight if again or heard.failed else flight - {delivery},
+        flight=flight,
         left=left,
         failures_told=state.failures_told | failures,
     )
@@ -236,12 +242,13 @@ def _in_sequence(flight: frozenset[Delivery]) -> list[Delivery]:
 
 
 def _ask(state: State, orders: list[int], left: Budget) -> tuple[Step, State]:
-    asked = frozenset(delivery for order in orders for delivery in heard_by(expired(ORDER_IDS[order])))
+    facts = [expired(ORDER_IDS[order]) for order in orders]
+    asked = frozenset(itertools.chain.from_iterable(map(heard_by, facts)))
     return Step(None, "the watchdog asks", ("OrderExpired",)), state._replace(flight=state.flight | asked, left=left)
 
 
 def _flying(heard: Case) -> frozenset[Delivery]:
-    return frozenset(delivery for fact in heard.told for delivery in heard_by(fact))
+    return frozenset(itertools.chain.from_iterable(map(heard_by, heard.told)))
 
 
 def _names(heard: Case) -> tuple[str, ...]:
@@ -255,6 +262,12 @@ def _slot(delivery: Delivery) -> int:
 # What always holds
 
 
+def problem_now(world: World, state: State) -> str | None:
+    """Safety: what is wrong in this state."""
+    wrong = problem(world, state.entries, state.stock, state.failures_told)
+    return wrong or problem_of_telling(world.orders, state.entries)
+
+
 @cache
 def problem(world: World, entries: Entries, stock: int, failures_told: frozenset[int]) -> str | None:
     """Safety: what is wrong with this very state."""
@@ -262,7 +275,8 @@ def problem(world: World, entries: Entries, stock: int, failures_told: frozenset
     for order in range(world.orders):
         at = {service: status(entries, order, service) for service in SERVICES}
         done = (at["payment"] == "CHARGED", at["inventory"] == "RESERVED", at["shipping"] == "SHIPPED")
-        held += world.quantity if done[1] else 0
+        if done[1]:
+            held += world.quantity
         if done[2] and not (done[0] and done[1]):
             return f"shipped, but {at}"
         if at["order"] == "COMPLETED" and not done[2]:
@@ -360,8 +374,11 @@ def mermaid(steps: list[Step]) -> str:
         source = "client" if service == HTTP else step.delivery.fact.source.removeprefix("saga.")
         arrow = "--x" if step.what == "lost" else "->>"
         lines.append(f"    {source}{arrow}{service}: {name}")
-        note = ", ".join(filter(None, [step.what, f"tells {' and '.join(step.told)}" if step.told else ""]))
-        lines += [f"    Note right of {service}: {note}"] if note else []
+        notes = [step.what] if step.what else []
+        if step.told:
+            notes.append(f"tells {' and '.join(step.told)}")
+        if notes:
+            lines.append(f"    Note right of {service}: {', '.join(notes)}")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 `python -m explore.mutants`, or `make mutants`, prints each with the shortest schedule that shows it.
 """
 
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -49,7 +50,7 @@ BUDGETS = (
 WORLDS = (World(), World(pays=False), World(in_stock=False), World(ships=False), World(pays=False, in_stock=False))
 # The smallest first, so that what is found is found quickly and is short.
 TRIALS = [
-    *(Trial(world, "bus", budget) for budget in BUDGETS for world in WORLDS),
+    *(Trial(world, "bus", budget) for budget, world in itertools.product(BUDGETS, WORLDS)),
     Trial(World(orders=2), "bus", Budget(conflicts=1, watchdog=False)),
 ]
 
@@ -115,10 +116,11 @@ def oversell(self: Any, entry: Any, before: Any) -> None:
 def tell_before_record(self: Any, envelope: Any) -> None:
     event = self._read(envelope)
     before = self.ledger.recall(event.order_id)
-    state, told = self.reactions[event.name](event, before.state if before else None)
+    state, told = _decide(self, event, before)
     if before and event.name in before.heard:
         name = before.heard[event.name].told
-        self.bus.tell([fact(before, self.tells[name], Metadata())] if name else [])
+        if name:
+            self.bus.tell([fact(before, self.tells[name], Metadata())])
         return
     entry = service._advance(before, event, state, told, Timestamp.now())
     if told:
@@ -130,11 +132,12 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
     before = self.ledger.recall(event.order_id)
     if before and event.name in before.heard:
         return service._again(event, before)
-    state, told = self.reactions[event.name](event, before.state if before else None)
+    state, told = _decide(self, event, before)
     entry = service._advance(before, event, state, told, at)
     with suppress(Conflict):
         self.ledger.record(entry, before)
-    return Outcome(entry, told.name if told else None)
+    name = told.name if told else None
+    return Outcome(entry, name)
 
 
 def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:
@@ -167,6 +170,11 @@ _advance = service._advance
 _learn = Service.learn
 
 
+def _decide(self: Any, event: Any, before: Any) -> Any:
+    known = before.state if before else None
+    return self.reactions[event.name](event, known)
+
+
 def _learn_once(self: Any, event: Any, at: Any) -> Any:
     with patch.object(service, "ATTEMPTS", 1):
         return _learn(self, event, at)
@@ -176,7 +184,12 @@ def _learn_once(self: Any, event: Any, at: Any) -> Any:
 
 
 def forgets_if(status: str) -> Callable[..., Any]:
-    return lambda react, event, state: react(event, None if state and state.status == status else state)
+    def mutated(react: Any, event: Any, state: Any) -> Any:
+        is_forgotten = state and state.status == status
+        known = None if is_forgotten else state
+        return react(event, known)
+
+    return mutated
 
 
 def join_on_one(react: Any, event: Any, shipment: Shipment | None) -> Any:
@@ -193,7 +206,9 @@ def settled_at_once(react: Any, event: Any, order: Order | None) -> Any:
 
 def leaves_the_index(react: Any, event: Any, order: Order | None) -> Any:
     after, told = react(event, order)
-    return (replace(after, open_shard=None) if after.status == "FAILING" else after), told
+    if after.status == "FAILING":
+        return replace(after, open_shard=None), told
+    return after, told
 
 
 def untold(react: Any, event: Any, state: Any) -> Any:
@@ -205,7 +220,9 @@ def keeps(status: str) -> Callable[..., Any]:
 
     def mutated(react: Any, event: Any, state: Any) -> Any:
         after, told = react(event, state)
-        return (state if state and state.status == status else after), told
+        if state and state.status == status:
+            return state, told
+        return after, told
 
     return mutated
 

@@ -1,5 +1,6 @@
 """Every interleaving within budgets that fit into a minute; `make explore` runs larger ones."""
 
+import itertools
 from collections.abc import Iterator
 from functools import cache
 
@@ -22,7 +23,13 @@ BUDGETS = [
     (Budget(conflicts=1, watchdog=False), TWO_ORDERS),
 ]
 EVENTS_MAX = 7
-CASES = [(budget, world, door) for budget, worlds in BUDGETS for world in worlds for door in DOORS]
+
+
+def cases_of(budget: Budget, worlds: list[World]) -> list[tuple[Budget, World, Door]]:
+    return [(budget, world, door) for world, door in itertools.product(worlds, DOORS)]
+
+
+CASES = list(itertools.chain.from_iterable(itertools.starmap(cases_of, BUDGETS)))
 
 
 def name(value: Budget | World | Door) -> str:

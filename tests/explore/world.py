@@ -58,8 +58,8 @@ class World(NamedTuple):
         return self.quantity if self.in_stock else self.quantity - 1
 
     def created(self, order: int) -> OrderCreated:
-        amount = Amount(CHEAP if self.pays else TOO_DEAR)
-        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity, amount, timestamp=NOW)
+        amount = CHEAP if self.pays else TOO_DEAR
+        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity, Amount(amount), timestamp=NOW)
 
 
 class Delivery(NamedTuple):
@@ -107,7 +107,8 @@ class Faulty:
         self._crash("crash after record")
 
     def let_the_other(self) -> None:
-        other, self.meanwhile = self.meanwhile, None
+        other = self.meanwhile
+        self.meanwhile = None
         if other:
             other()
 
@@ -164,18 +165,27 @@ def case(
         if known:
             ledger.entries[known_id] = from_builtins(json.loads(known), own.entry_type)
     before = Faulty(ledger, None, None)
-    faulty = Faulty(ledger, fault, partial(hear, other, before) if other else None)
+    meanwhile = partial(hear, other, before) if other else None
+    faulty = Faulty(ledger, fault, meanwhile)
     failed = False
     try:
         hear(delivery, faulty)
         faulty.let_the_other()  # if nothing was to be recorded
     except (Crash, Conflict, NotTold):
         failed = True
-    after, other_after = (
-        to_json(ledger.entries[known_id]) if known_id in ledger.entries else None for known_id in (order_id, other_id)
+    units = ledger.stock[PRODUCT] if keeps_stock else stock
+    return Case(
+        entry=written(ledger, order_id),
+        stock=units,
+        told=(*before.told, *faulty.told),
+        failed=failed,
+        other_entry=written(ledger, other_id),
     )
-    told = (*before.told, *faulty.told)
-    return Case(after, ledger.stock[PRODUCT] if keeps_stock else stock, told, failed, other_after)
+
+
+def written(ledger: MemoryLedger[Any], order_id: UUID) -> bytes | None:
+    entry = ledger.entries.get(order_id)
+    return to_json(entry) if entry else None
 
 
 def hear(delivery: Delivery, faulty: Faulty) -> None:

@@ -18,4 +18,5 @@ if __name__ == "__main__":
                 wrong += 1
         total = opened.accepted + opened.refused + wrong
         print(f"{total} inputs, {opened.accepted} accepted, {opened.refused} refused, {wrong} wrong")
-    sys.exit(1 if wrong else 0)
+    if wrong:
+        sys.exit(1)

@@ -72,7 +72,9 @@ class Doors:
     def post_text(self, text: str) -> None:
         """What is no object, or no JSON at all."""
         status, answer = self._post(text)
-        assert status == (413 if len(text.encode(errors="surrogatepass")) > BODY_BYTES_MAX else 400), answer
+        is_too_long = len(text.encode(errors="surrogatepass")) > BODY_BYTES_MAX
+        expected = 413 if is_too_long else 400
+        assert status == expected, answer
         assert status == 413 or answer["problems"] in (
             ["body: not valid JSON"],
             [f"expected an object, got {kind_of(text)}"],

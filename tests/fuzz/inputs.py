@@ -84,9 +84,12 @@ def _violations(of: dict[str, Any], root: dict[str, Any], *, required: bool) -> 
             return True
 
     near = _near_misses(of)
-    wrong = (JUNK if near.is_empty else st.booleans().flatmap(lambda is_near: near if is_near else JUNK)).filter(
-        is_wrong
-    )
+
+    def near_or_not(is_near: bool) -> Strategy:
+        return near if is_near else JUNK
+
+    drawn = JUNK if near.is_empty else st.booleans().flatmap(near_or_not)
+    wrong = drawn.filter(is_wrong)
     return wrong | st.just(_MISSING) if required else wrong
 
 

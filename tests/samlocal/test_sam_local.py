@@ -13,7 +13,9 @@ from sagactl.paths import PROJECT
 from sagactl.stack import shop
 from sagactl.stack.deployed import Stack
 
-HEARD = [(service, event.name) for service in choreography.services() for event in choreography.hears_of(service)]
+HEARD: list[tuple[str, str]] = []
+for each in choreography.services():
+    HEARD += [(each, event.name) for event in choreography.hears_of(each)]
 
 
 def invoke(reader: Reader, handler: str, event: Path) -> tuple[Any, list[dict[str, Any]]]:
