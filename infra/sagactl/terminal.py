@@ -40,7 +40,7 @@ def plain(text: str) -> str:
     return "".join(map(_printable, text))
 
 
-def counted(number: int, thing: str) -> str:
+def plural(number: int, thing: str) -> str:
     """Returns such as "1 order" or "2 orders"."""
     return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"
 

@@ -14,7 +14,7 @@ from sagactl.stack import dead_letters
 from sagactl.stack.dead_letters import DeadLetter
 from sagactl.stack.deployed import find
 from sagactl.stack.redrive import Redriven, redrive
-from sagactl.terminal import counted, err, plain, progress, result
+from sagactl.terminal import err, plain, plural, progress, result
 
 _SHOWN_LENGTH = 200  # characters of an error; JSON has all of it
 
@@ -62,7 +62,7 @@ def dlq_list(order: Order = None, port: Port = None, aws: Aws = False, as_json: 
     fields = {"deadLetters": [letter.fields(letter.failure) for letter in letters]}
     lines = [f"{_heading(letter)}\n    {_shown(str(letter.failure))}" for letter in letters]
     if letters:
-        lines.append(f"{counted(len(letters), 'dead letter')}. Next: saga dlq redrive")
+        lines.append(f"{plural(len(letters), 'dead letter')}. Next: saga dlq redrive")
     else:
         lines.append("No dead letters.")
     _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
@@ -82,7 +82,7 @@ def dlq_redrive(
         with err.status("Reading the dead-letter queue"):
             found = until_done.enter_context(dead_letters.held(stack))
         letters = dead_letters.chosen(dead_letters.of_order(found.letters, order), letter_ids or [])
-        title = f"Redriving {counted(len(letters), 'dead letter')}"
+        title = f"Redriving {plural(len(letters), 'dead letter')}"
         outcomes = list(progress(redrive(stack, letters), title, len(letters)))
     fields = {"redriven": [{"became": one.became} | one.letter.fields(one.failure) for one in outcomes]}
     lines = [f"{_heading(one.letter)}\n    {_became(one)}" for one in outcomes]
@@ -90,7 +90,7 @@ def dlq_redrive(
     _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
     failing = [one for one in outcomes if one.failure]
     if failing:
-        message = f"{len(failing)} of {counted(len(outcomes), 'dead letter')} still failing, and kept in the queue"
+        message = f"{len(failing)} of {plural(len(outcomes), 'dead letter')} still failing, and kept in the queue"
         raise SagaError(message, "Fix the cause, then: saga dlq redrive")
 
 

@@ -1,4 +1,4 @@
-"""`saga replay`: facts from the journal, put on the bus again."""
+"""`saga replay`: events from the journal, put on the bus again."""
 
 import json
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack import ids
 from sagactl.stack.deployed import Stack, find
 from sagactl.stack.replay import facts_of, facts_since, put
-from sagactl.terminal import counted, err, progress, result, table
+from sagactl.terminal import err, plural, progress, result, table
 
 DAYS_MAX = 366
 
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Facts told since then, such as 2026-01-31T12:00:00Z.")
+    str | None, typer.Option("--since", metavar="TIME", help="Events told since then, such as 2026-01-31T12:00:00Z.")
 ]
 Order = Annotated[
-    str | None, typer.Option("--order", metavar="ORDER", help="Facts about this order: its ID, or the start of it.")
+    str | None, typer.Option("--order", metavar="ORDER", help="Events about this order: its ID, or the start of it.")
 ]
-Rate = Annotated[int, typer.Option("--rate", min=1, max=1000, help="Facts a second, at most.")]
+Rate = Annotated[int, typer.Option("--rate", min=1, max=1000, help="Events a second, at most.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be put on the bus.")]
 
 
@@ -51,7 +51,7 @@ def replay(
     with err.status("Reading the journal"):
         facts = _facts(stack, order, moment)
     if not dry_run:
-        put(stack, progress(facts, f"Putting {counted(len(facts), 'fact')} on the bus", len(facts)), rate)
+        put(stack, progress(facts, f"Putting {plural(len(facts), 'event')} on the bus", len(facts)), rate)
     _report(facts, dry_run=dry_run, as_json=as_json)
 
 
@@ -73,13 +73,13 @@ def _facts(stack: Stack, order: str | None, since: Timestamp) -> list[Event]:
 
 def _report(facts: Sequence[Event], *, dry_run: bool, as_json: bool) -> None:
     fields = {"put": not dry_run, "facts": [json.loads(to_json(fact)) for fact in facts]}
-    shown = _table(facts) if dry_run else f"{counted(len(facts), 'fact')} put on the bus."
+    shown = _table(facts) if dry_run else f"{plural(len(facts), 'event')} put on the bus."
     result(fields, shown, as_json=as_json)
 
 
 def _table(facts: Sequence[Event]) -> RenderableType:
     if not facts:
-        return "No facts."
+        return "No events."
     shown = table("told UTC", "event", "order", "hops")
     for fact in facts:
         hops = fact.metadata.hops if fact.metadata else 0

@@ -70,7 +70,7 @@ def _tree(story: Story) -> RenderableType:
             if effect.cause_id == told.event_id and effect.event_id in left:
                 grow(grown, effect)
 
-    first = [told for told in story.timeline if told.cause_id not in set(left)]
+    first = [told for told in story.timeline if told.cause_id not in left]
     for told in [*first, *story.timeline]:
         if told.event_id in left:
             grow(root, told)

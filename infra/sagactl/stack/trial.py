@@ -33,7 +33,9 @@ class Trial:
 
     def fields(self) -> dict[str, Any]:
         """Returns the trial as JSON has it."""
-        return asdict(self) | self.way._asdict()
+        fields = asdict(self)
+        del fields["way"]
+        return self.way._asdict() | fields
 
 
 def five_trials(units: int = UNITS) -> list[Trial]:

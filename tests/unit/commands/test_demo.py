@@ -92,6 +92,7 @@ def test_programs_get_json_and_the_same_exit_code(outcome: Outcome) -> None:
     found = json.loads(ran.stdout)
     assert (ran.exit_code, found["problems"]) == (0, [])
     assert [order["status"] for order in found["orders"]] == GOOD
+    assert found["orders"][0].items() >= {"title": "All goes well", "via": "api", "ends": "COMPLETED"}.items()
 
     outcome(GOOD, ["astray"])
     ran = CliRunner().invoke(app, ["demo", "--json"])

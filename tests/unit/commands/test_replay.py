@@ -147,7 +147,7 @@ def test_facts_are_put_as_they_were_told(written: dict[str, Any], told: list[Eve
     facts = [a(OrderCreated), a(PaymentOK, timestamp=later(1), metadata=Metadata("cause", 1))]
     written[str(ORDER_ID)] = [item(fact) for fact in facts]
     said = run("--order", str(ORDER_ID).upper())
-    assert (said.exit_code, said.stdout, said.stderr) == (0, "2 facts put on the bus.\n", "")
+    assert (said.exit_code, said.stdout, said.stderr) == (0, "2 events put on the bus.\n", "")
     assert told == facts
 
 
