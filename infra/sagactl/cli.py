@@ -1,6 +1,5 @@
 """The `saga` command: which commands there are. Each is in a module of its name in `commands`."""
 
-from importlib.metadata import version
 from typing import Annotated, ClassVar
 
 import typer
@@ -46,6 +45,8 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, context_settings={"help_op
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"saga {version('saga-choreography')}")
         raise typer.Exit
 

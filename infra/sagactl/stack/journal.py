@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from journal.items import STATES, SUMMARY, shards
 from saga.event import Timestamp
-from sagactl.design import choreography
 from sagactl.stack.deployed import Stack
 
 ORDERS_MAX = 1000  # that a list shows, and in which a short ID is looked for
@@ -134,6 +133,8 @@ def orders(
 
 def open_states() -> tuple[str, ...]:
     """Returns the states of the orders that are not closed."""
+    from sagactl.design import choreography  # reads the template and every reaction
+
     return tuple(state for state in STATES if state not in choreography.closed())
 
 
