@@ -94,6 +94,7 @@ class Meter:
 
     def _count(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         """Counts at AWS's rates where DynamoDB Local has others: for refused writes, transactions and empty pages."""
+        units: Any  # may be a half, which a Counter holds, though its type knows only whole numbers
         if "Error" in parsed:
             units = _REFUSED_UNITS.get(parsed["Error"]["Code"], 0) * context["saga_writes"]
         elif model.name == "TransactWriteItems":
