@@ -1,4 +1,4 @@
-"""What people may post to the deployed API: always the right 4xx with every problem named, and nothing recorded."""
+"""Bad input to the deployed API is answered by the right 4xx with every problem named, and is not recorded."""
 
 import json
 from collections.abc import Iterator

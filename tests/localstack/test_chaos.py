@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: orders through a storm of faults, on the stack that the tests here share."""
+"""A short `make chaos`: orders through a storm of faults, on the stack that the tests here share."""
 
 from chaos.plan import SHORT, plan
 from chaos.storm import storm

@@ -37,7 +37,7 @@ def failing(saga: Saga, stack: Stack) -> Iterator[None]:
                 dead_letters.delete(stack, letter)
 
 
-def test_what_failed_is_healed_once_its_cause_is_mended(saga: Saga, stack: Stack) -> None:
+def test_a_failed_event_succeeds_once_its_cause_is_fixed(saga: Saga, stack: Stack) -> None:
     event = order_created()
     ORDERS["healed"] = str(event.order_id)
     with without_concurrency(stack, "inventory"):

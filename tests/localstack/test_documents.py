@@ -1,4 +1,4 @@
-"""Every command of the documentation, page by page in its order, as its reader runs it."""
+"""Every command of the documentation works as its reader runs it, page by page from the top."""
 
 from pathlib import Path
 

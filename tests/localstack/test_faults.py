@@ -1,4 +1,4 @@
-"""What must not upset the deployed saga: repeats, poison, lost events, a journal that is away."""
+"""Faults that the deployed saga survives: repeated, malformed and lost events, a journal that is down."""
 
 import itertools
 import json
@@ -75,7 +75,7 @@ POISON: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.fixture(scope="module")
 def poisoned(saga: Saga) -> dict[str, str]:
-    """Ids of the orders that each kind of poison is about, all put at once."""
+    """The order ID of each malformed event, all of which are put at once."""
     ids = {}
     for name, (change, _) in POISON.items():
         event = order_created()

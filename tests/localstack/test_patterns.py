@@ -1,4 +1,4 @@
-"""The template's patterns, matched by the checks as by EventBridge: the real LocalStack is asked the same questions."""
+"""The checks match the template's patterns as EventBridge does: LocalStack's is asked the same questions."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ RULES = [rule for rule in template.rules() if rule.pattern]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_pattern_matches_here_what_it_matches_there(rule: template.Rule, stack: Stack) -> None:
+def test_the_checks_match_a_pattern_as_eventbridge_does(rule: template.Rule, stack: Stack) -> None:
     client = stack.client("events")
     pattern = rule.pattern or {}
     for source, name in EVERY:

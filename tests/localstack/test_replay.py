@@ -1,4 +1,4 @@
-"""Facts from the journal, back on the bus: they heal what was lost, and change nothing else."""
+"""Replaying facts from the journal makes up for what was lost, and changes nothing else."""
 
 import json
 from collections.abc import Iterator

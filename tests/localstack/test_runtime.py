@@ -1,4 +1,4 @@
-"""Functions as processes: what becomes of one that answers, fails, hangs, dies or leaves something behind."""
+"""Functions as processes: what happens to one that answers, fails, hangs, dies or leaves something behind."""
 
 import base64
 import io

@@ -37,7 +37,7 @@ def test_a_function_handles_every_event_that_it_hears(reader: Reader, service: s
     assert [(line["detailType"], line["orderId"]) for line in heard] == [(name, samples.ORDER_ID)]
 
 
-def test_a_function_that_raises_is_seen_to(reader: Reader) -> None:
+def test_an_error_of_a_function_is_reported(reader: Reader) -> None:
     answer, log = invoke(reader, "payment.app", PROJECT / "events/ShipmentOK.json")
     assert answer["errorType"] == "Refused"
     assert any(line.get("level") == "ERROR" for line in log)

@@ -96,7 +96,7 @@ def last(service: str, deliver: Delivery) -> tuple[Event, str]:
     return event, tells
 
 
-def test_a_fact_is_told_of_what_is_heard(deliver: Delivery, last: tuple[Event, str]) -> None:
+def test_a_service_tells_a_fact_for_an_event(deliver: Delivery, last: tuple[Event, str]) -> None:
     event, tells = last
     deliver(event, event_id="cause")
     (told,) = deliver.told()
@@ -106,9 +106,7 @@ def test_a_fact_is_told_of_what_is_heard(deliver: Delivery, last: tuple[Event, s
     assert told.metadata == Metadata(causation_id="cause", hops=1)
 
 
-def test_of_two_deliveries_in_a_row_the_second_only_tells_again(
-    deliver: Delivery, last: tuple[Event, str], stock: Any
-) -> None:
+def test_a_second_delivery_only_tells_again(deliver: Delivery, last: tuple[Event, str], stock: Any) -> None:
     event, _ = last
     deliver(event)
     entry = deliver.entry
@@ -235,7 +233,7 @@ OUT_OF_ORDER = [
 
 
 @pytest.mark.parametrize(("service", "event", "other", "status", "tells"), RACES, ids=named)
-def test_what_comes_in_between_is_decided_upon(
+def test_a_service_decides_on_what_another_delivery_changed(
     deliver: Delivery, event: Event, other: Event, status: str, tells: list[str], stock: Any, monkeypatch: Any
 ) -> None:
     interleave(monkeypatch, deliver.service.ledger, lambda: deliver(other))
@@ -246,7 +244,7 @@ def test_what_comes_in_between_is_decided_upon(
 
 
 @pytest.mark.parametrize(("service", "events", "status", "tells"), OUT_OF_ORDER)
-def test_what_was_undone_before_is_never_done(
+def test_what_is_undone_first_is_never_done(
     deliver: Delivery, events: list[Event], status: str, tells: list[str], stock: Any
 ) -> None:
     deliver(*events)

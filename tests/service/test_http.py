@@ -155,7 +155,7 @@ def test_unknown_fields_pass(api: Api) -> None:
     assert api.post(ORDER | {"unknown": [{}]}).status == HTTPStatus.ACCEPTED
 
 
-def test_the_echo_of_the_order_does_nothing(api: Api, function: Function, heard: Heard) -> None:
+def test_hearing_of_a_posted_order_changes_nothing(api: Api, function: Function, heard: Heard) -> None:
     answer = api.post()
     (echo,) = heard()
     before = api.module.service.ledger.recall(answer.order_id)

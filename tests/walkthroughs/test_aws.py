@@ -35,7 +35,7 @@ def does(text: str, port: int) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_a_gradual_deployment_is_no_mistake() -> None:
+def test_a_gradual_deployment_is_valid() -> None:
     (block,) = [block for block in blocks(PAGE) if block.language == "yaml"]
     template = (PROJECT / "template.yaml").read_text()
     gradual = template.replace("  Function:\n", "  Function:\n" + textwrap.indent(block.text, "    "), 1)

@@ -18,7 +18,7 @@ def test_an_event_is_written_down(aws: Aws) -> None:
     assert summary["PaymentOK"] == AT
 
 
-def test_what_is_no_event_goes_back_to_the_queue(aws: Aws) -> None:
+def test_a_record_without_an_event_goes_back_to_the_queue(aws: Aws) -> None:
     answer = aws.invoke("journal.app", polled({"id": "m1"}))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}

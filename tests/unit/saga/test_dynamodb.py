@@ -55,19 +55,19 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("state", "client"), RACES)
-def test_another_write_came_first(state: Reservation, client: Client) -> None:
+def test_a_refusal_because_of_another_write_is_a_conflict(state: Reservation, client: Client) -> None:
     with pytest.raises(Conflict):
         record(client, state)
 
 
 @pytest.mark.parametrize(("state", "client"), ERRORS)
-def test_it_was_something_else(state: Reservation, client: Client) -> None:
+def test_any_other_refusal_is_raised_as_it_is(state: Reservation, client: Client) -> None:
     with pytest.raises(ClientError) as raised:
         record(client, state)
     assert raised.value is client.error
 
 
-def test_what_is_read_is_never_stale() -> None:
+def test_reads_are_strongly_consistent() -> None:
     asked = []
 
     class Client:
@@ -90,11 +90,11 @@ VALUES = st.recursive(SCALARS, lambda of: st.lists(of) | st.dictionaries(NAMES, 
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
-def test_what_is_written_is_read(fields: dict[str, Any]) -> None:
+def test_values_are_read_as_they_were_written(fields: dict[str, Any]) -> None:
     assert unmarshal(marshal(fields)) == fields
 
 
 @given(st.integers(-(10**12), 10**12))
-def test_whole_numbers_are_read_as_such(number: int) -> None:
+def test_whole_numbers_are_read_as_int(number: int) -> None:
     read = unmarshal(marshal({"number": number, "decimal": Decimal(number)}))
     assert [type(value) for value in read.values()] == [int, int]

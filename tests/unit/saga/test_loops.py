@@ -45,7 +45,9 @@ def test_a_loop_is_cut_off_and_counted_once(bus: MemoryBus, counted: Counted) ->
 
 
 @pytest.mark.parametrize(("event_hops", "loops"), [(HOPS_MAX - 1, {}), (HOPS_MAX, {"Loops": 1})])
-def test_only_what_no_one_hears_counts_as_a_loop(counted: Counted, event_hops: int, loops: dict[str, int]) -> None:
+def test_only_a_fact_with_too_many_hops_counts_as_a_loop(
+    counted: Counted, event_hops: int, loops: dict[str, int]
+) -> None:
     service = Service[State]([ship], MemoryLedger(), MemoryBus())
     service.hear(envelope(a(OrderExpired, metadata=Metadata(hops=event_hops))))
     assert counted() == loops

@@ -36,14 +36,14 @@ def test_a_record_is_one_line_of_json(logged: Logged) -> None:
     assert (line["level"], line["message"], line["problems"]) == ("WARNING", "two\nlines, é", ["a", "b"])
 
 
-def test_a_record_holds_what_json_knows_only_by_escapes(logged: Logged) -> None:
+def test_a_record_may_hold_what_is_not_unicode(logged: Logged) -> None:
     logger.error("KeyError: \ud800")
     (line,) = map(json.loads, logged())
     assert line["message"] == "KeyError: \ud800"
 
 
 @pytest.mark.parametrize("least", LEVELS)
-def test_only_what_is_severe_enough_is_kept_and_metrics_always_are(least: str) -> None:
+def test_the_log_level_drops_records_and_no_metrics(least: str) -> None:
     (name,) = (name for name, value in SHARED.items() if value == {"Ref": "LogLevel"})
     metric, *records = lines_of(**{name: least, "POWERTOOLS_SERVICE_NAME": "payment"})
     assert "_aws" in metric

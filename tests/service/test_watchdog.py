@@ -110,7 +110,7 @@ def test_every_open_order_is_told(place: Place, run: Run, status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
-def test_a_closed_order_is_not(place: Place, run: Run, status: str) -> None:
+def test_a_closed_order_is_not_told(place: Place, run: Run, status: str) -> None:
     place(DEADLINE_SECONDS, replace(OPEN, status=status, open_shard=None))
     assert run() == []
 
