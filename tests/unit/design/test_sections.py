@@ -26,7 +26,7 @@ def test_every_section_is_there() -> None:
 HAND_WRITTEN = {"who sends to JournalQueue", "who sends to JournalDeadLetterQueue"}  # one rule, by its name
 
 
-@pytest.mark.parametrize("title", sections.titles(TEXT))
+@pytest.mark.parametrize("title", [title for title in sections.titles(TEXT) if sections.sections()[title]])
 def test_a_section_that_is_emptied_is_written_again(title: str) -> None:
     begin = TEXT.index(f"# derived: {title}\n") + len(f"# derived: {title}\n")
     end = TEXT.rindex("\n", begin, TEXT.index("# end derived", begin)) + 1

@@ -121,13 +121,13 @@ def test_every_service_that_is_deployed_has_an_entry(stack: Stack, monkeypatch: 
     """A fifth service has the State of shipping, and its table; a sixth is in this checkout only."""
     steps, services = choreography.steps(), choreography.services()
     shippings = next(step for step in steps if step.service == "shipping")
-    monkeypatch.setattr(choreography, "steps", lambda: (*steps, shippings._replace(service="loyalty")))
-    monkeypatch.setattr(choreography, "services", lambda: (*services, "loyalty", "undeployed"))
-    with_loyalty = Stack(stack.where, stack.outputs | {"LoyaltyTable": stack.table("shipping")})
+    monkeypatch.setattr(choreography, "steps", lambda: (*steps, shippings._replace(service="gifts")))
+    monkeypatch.setattr(choreography, "services", lambda: (*services, "gifts", "undeployed"))
+    with_gifts = Stack(stack.where, stack.outputs | {"GiftsTable": stack.table("shipping")})
     record(stack, (SHIPPED,))
-    found = books.states(with_loyalty, str(ORDER_ID))
-    assert list(found) == [*services, "loyalty"]
-    assert found["loyalty"] == found["shipping"] == SHIPPED
+    found = books.states(with_gifts, str(ORDER_ID))
+    assert list(found) == [*services, "gifts"]
+    assert found["gifts"] == found["shipping"] == SHIPPED
 
 
 def test_stock_is_what_is_available_or_held(stack: Stack) -> None:
