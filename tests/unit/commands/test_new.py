@@ -11,18 +11,18 @@ from sagactl.cli import app
 from sagactl.design import scaffold
 from sagactl.design.scaffold import Plan
 
-UNHEARD = "PointsEarned is heard by no service. If it is for listeners outside, say so in"
+UNHEARD = "GiftSent is heard by no service. If it is for listeners outside, say so in"
 
 
 TESTS = Path(__file__).parents[2]
-TABLE = "tests/unit/rewards/test_reactions.py"
+TABLE = "tests/unit/gifts/test_reactions.py"
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """One with a service that hears two events, and tells none."""
     copy = Copy(tmp_path_factory.mktemp("copy"))
-    new(copy, "rewards", "--hears", "ShipmentOK,ShipmentFail")
+    new(copy, "gifts", "--hears", "ShipmentOK,ShipmentFail")
     return copy
 
 
@@ -43,10 +43,10 @@ def test_all_else_is_right(copy: Copy) -> None:
 
 
 def test_it_appears_where_the_others_do(copy: Copy) -> None:
-    assert '"rewards.hears"' in copy.read("events/asyncapi.json")
-    assert "rewards" in copy.read("docs/deployment.svg")
+    assert '"gifts.hears"' in copy.read("events/asyncapi.json")
+    assert "gifts" in copy.read("docs/deployment.svg")
     template = copy.read("template.yaml")
-    assert template.index("ShippingLogs:") < template.index("RewardsTable:") < template.index("JournalTable:")
+    assert template.index("ShippingLogs:") < template.index("GiftsTable:") < template.index("JournalTable:")
 
 
 def test_the_test_fails_until_every_row_is_decided(copy: Copy) -> None:
@@ -60,22 +60,22 @@ def test_the_test_fails_until_every_row_is_decided(copy: Copy) -> None:
 def test_it_may_hear_many_events_and_tell_new_ones(tmp_path: Path) -> None:
     copy = Copy(tmp_path)
     hears = ",".join(list(EVENTS)[-8:])
-    said = new(copy, "rewards", "--hears", hears, "--tells", "PointsEarned,PointsOfALongNameForfeited")
+    said = new(copy, "gifts", "--hears", hears, "--tells", "GiftSent,GiftOfALongNameRefused")
     contracts = "functions/contracts/events.py"
-    code = ["functions/rewards/reactions.py", "functions/rewards/app.py", TABLE, contracts]
+    code = ["functions/gifts/reactions.py", "functions/gifts/app.py", TABLE, contracts]
     assert all(f"wrote {path}" in said for path in code)
     assert copy.run("-m", "ruff", "check", *code).stdout == "All checks passed!\n"
     assert copy.run("-m", "ruff", "format", "--check", "--quiet", *code).returncode == 0
-    assert 'class PointsEarned(Event, frozen=True):\n    source = "saga.rewards"\n' in copy.read(contracts)
-    assert "events:detail-type: [PointsEarned, PointsOfALongNameForfeited]" in copy.read("template.yaml")
+    assert 'class GiftSent(Event, frozen=True):\n    source = "saga.gifts"\n' in copy.read(contracts)
+    assert "events:detail-type: [GiftSent, GiftOfALongNameRefused]" in copy.read("template.yaml")
     status, message = copy.check()
     assert status == 1
-    assert message.startswith("PointsEarned is heard by no service. If it is for listeners outside, say so in")
+    assert message.startswith("GiftSent is heard by no service. If it is for listeners outside, say so in")
 
 
 PROBLEMS: dict[str, tuple[Plan, list[str]]] = {
     "no identifier": (Plan("pay-ment", ["OrderCreated"], []), ["'pay-ment' is not a name for a service"]),
-    "capitals": (Plan("Rewards", ["OrderCreated"], []), ["'Rewards' is not a name for a service"]),
+    "capitals": (Plan("Gifts", ["OrderCreated"], []), ["'Gifts' is not a name for a service"]),
     "a keyword": (Plan("class", ["OrderCreated"], []), ["'class' is not a name for a service"]),
     "too long": (Plan("a" * 31, ["OrderCreated"], []), [f"'{'a' * 31}' is not a name for a service"]),
     "a service": (Plan("payment", ["OrderCreated"], []), ["functions/payment is there already"]),
@@ -85,14 +85,14 @@ PROBLEMS: dict[str, tuple[Plan, list[str]]] = {
     "what reactions import": (Plan("state", ["OrderCreated"], []), ["its State would be called State"]),
     "another's table": (Plan("stock", ["OrderCreated"], []), ["template.yaml has StockTable already"]),
     "another's rule": (Plan("strays", ["OrderCreated"], []), ["template.yaml has a rule of that name already"]),
-    "hears nothing": (Plan("rewards", [], []), ["a service hears at least one event"]),
+    "hears nothing": (Plan("gifts", [], []), ["a service hears at least one event"]),
     "hears what is not": (
-        Plan("rewards", ["OrderCreate", "Xyz"], []),
+        Plan("gifts", ["OrderCreate", "Xyz"], []),
         ["it can't hear 'OrderCreate', which no service tells: did you mean OrderCreated?", "it can't hear 'Xyz'"],
     ),
-    "tells another's": (Plan("rewards", ["OrderCreated"], ["PaymentOK"]), ["it can't tell PaymentOK, which saga.pay"]),
-    "tells no identifier": (Plan("rewards", ["OrderCreated"], ["points"]), ["'points' is not a name for an event"]),
-    "tells a value": (Plan("rewards", ["OrderCreated"], ["Amount"]), ["functions/contracts/events.py has another Am"]),
+    "tells another's": (Plan("gifts", ["OrderCreated"], ["PaymentOK"]), ["it can't tell PaymentOK, which saga.pay"]),
+    "tells no identifier": (Plan("gifts", ["OrderCreated"], ["points"]), ["'points' is not a name for an event"]),
+    "tells a value": (Plan("gifts", ["OrderCreated"], ["Amount"]), ["functions/contracts/events.py has another Am"]),
     "everything": (
         Plan("json", ["Xyz"], ["PaymentOK", "points"]),
         ["Python has another module json", "it can't hear 'Xyz'", "it can't tell PaymentOK", "'points' is not a"],
@@ -108,6 +108,6 @@ def test_every_problem_is_named(plan: Plan, said: list[str]) -> None:
 
 def test_where_anything_is_wrong_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "write_text", None)
-    ran = CliRunner().invoke(app, ["new", "rewards", "--hears", "Xyz, OrderCreated", "--tells", "PaymentOK"])
+    ran = CliRunner().invoke(app, ["new", "gifts", "--hears", "Xyz, OrderCreated", "--tells", "PaymentOK"])
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert [line.partition(" ")[0] for line in ran.stderr.splitlines()] == ["-", "-", "error:"]
