@@ -49,8 +49,8 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 	@PYTHONPATH=infra .venv/bin/python -m sagactl.local.dynamodb || true
 	@mkdir -p $(@D) && touch $@
 
-.saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi.py | .venv/installed
-	@.venv/bin/python -m sagactl.local.asyncapi && touch $@
+.saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi_schema.py | .venv/installed
+	@.venv/bin/python -m sagactl.local.asyncapi_schema && touch $@
 
 # Biome, which formats and checks JavaScript, HTML and CSS. Only `make check` needs it.
 .saga/biome/installed: requirements/package.json requirements/package-lock.json
@@ -118,7 +118,7 @@ check: setup .saga/checkov/installed .saga/biome/installed ## Run linters and ty
 
 .PHONY: derive baseline
 derive: setup ## Write what follows from the code: events/, the drawings, and sections of template.yaml
-	@.venv/bin/python -m sagactl.design.derived
+	@.venv/bin/python -m sagactl.design.derived_files
 baseline: setup ## Accept the events as they are: later ones must be compatible with them
 	@.venv/bin/python -m sagactl.checks.compatibility
 

@@ -13,7 +13,7 @@ from support.output import Counted, Logged, Output
 if TYPE_CHECKING:
     from support.driver import Saga
 
-    from sagactl.stack.deployed import Stack
+    from sagactl.stack.deployed_stack import Stack
 
 isolate()
 
@@ -48,7 +48,7 @@ def counted(_output: Output) -> Counted:
 
 @pytest.fixture
 def _output(capsys: pytest.CaptureFixture[str]) -> Output:
-    from sagactl.local.loading import log_to_stdout
+    from sagactl.local.functions import log_to_stdout
 
     log_to_stdout()
     return Output(capsys)

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 from contracts.events import OrderCreated
 from order.app import service
 from order.reactions import Order
-from order.unasked import PlaceOrder, create
+from order.triggers import PlaceOrder, create
 from saga.event import Metadata, Timestamp
 from saga.ledger import Entry
 from saga.observe import count, logger

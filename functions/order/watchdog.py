@@ -13,7 +13,7 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 
 from order.reactions import OPEN_SHARDS
-from order.unasked import expire
+from order.triggers import expire
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Timestamp
 from saga.observe import count, logger

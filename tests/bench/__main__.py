@@ -15,8 +15,8 @@ from sagactl.bench.timing import Run
 from sagactl.local import localstack
 from sagactl.paths import STATE
 from sagactl.stack import aws
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import deploy
+from sagactl.stack.deploy import deploy
+from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import out, step, table
 
 ORDERS_ALONE = 40  # one after another

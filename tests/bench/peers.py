@@ -13,16 +13,16 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 
+from sagactl.bench.cost import PATHS
 from sagactl.bench.meter import Meter, Usage
-from sagactl.bench.paths import PATHS
 from sagactl.bench.serial import running
 from sagactl.bench.timing import OrderPlacer, OrderWaiter, Watcher
-from sagactl.design.ways import PRODUCT, UNITS
-from sagactl.local import loading
+from sagactl.design.five_ways import PRODUCT, UNITS
+from sagactl.local import functions
 from sagactl.paths import PROJECT, STATE
 from sagactl.stack import aws, shop
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import prepare_local, sam
+from sagactl.stack.deploy import prepare_local, sam
+from sagactl.stack.deployed_stack import Stack
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
 _TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")
@@ -88,7 +88,7 @@ def bare_calls(where: aws.Target, bus: str) -> Peer:
     """The SDK calls of a completed saga, recorded, and repeated for a new order without Lambda and without rules."""
     calls, recorded_id = _recorded()
     client = {"dynamodb": where.client("dynamodb"), "events": where.client("events")}
-    for table in loading.tables():
+    for table in functions.tables():
         client["dynamodb"].create_table(**table)
     item = {"productId": {"S": PRODUCT}, "available": {"N": "1000000"}}
     client["dynamodb"].put_item(TableName="StockTable", Item=item)

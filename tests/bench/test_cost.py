@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sagactl.bench.conflicts import conflicts
+from sagactl.bench.cost import PATHS, Walked, walk
 from sagactl.bench.meter import Meter, Usage
-from sagactl.bench.paths import PATHS, Walked, walk
 from sagactl.bench.serial import running
 from sagactl.cli import app
 

@@ -6,7 +6,7 @@ How long they take is not tested.
 import pytest
 
 from sagactl.bench import invocation
-from sagactl.bench.pairs import Compared
+from sagactl.bench.comparison import Compared
 from sagactl.design import choreography
 
 

@@ -1,7 +1,7 @@
 """What a saga costs does not depend on how many orders there are."""
 
 from sagactl.bench import scale
-from sagactl.bench.paths import PATHS, walk
+from sagactl.bench.cost import PATHS, walk
 from sagactl.bench.serial import running
 
 

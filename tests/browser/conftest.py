@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from support.chromium import chromium
 
 from sagactl.page import serving
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 
 @pytest.fixture(scope="module")

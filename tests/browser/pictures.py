@@ -15,13 +15,13 @@ from support.ports import free_port
 
 from saga.event import Timestamp
 from sagactl.design import samples
-from sagactl.design.ways import PRODUCT, UNITS, five_ways
+from sagactl.design.five_ways import PRODUCT, UNITS, five_ways
 from sagactl.local import localstack
 from sagactl.page import serving
 from sagactl.paths import PROJECT
 from sagactl.stack import aws, shop
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import deploy
+from sagactl.stack.deploy import deploy
+from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import step
 
 WAYS = {way.title: way for way in five_ways().values()}

@@ -3,11 +3,11 @@
 from playwright.sync_api import Browser, expect
 from support.ports import free_port
 
-from sagactl.design.ways import PRODUCT, UNITS
+from sagactl.design.five_ways import PRODUCT, UNITS
 from sagactl.local import localstack
 from sagactl.page import serving
-from sagactl.stack import aws, deployed, shop
-from sagactl.stack.deployment import deploy
+from sagactl.stack import aws, deployed_stack, shop
+from sagactl.stack.deploy import deploy
 
 TIMEOUT_MS = 30_000
 
@@ -15,8 +15,8 @@ TIMEOUT_MS = 30_000
 def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(browser: Browser) -> None:
     port = free_port()
 
-    def find() -> deployed.Stack:
-        return deployed.find(use_aws=False, port=port)
+    def find() -> deployed_stack.Stack:
+        return deployed_stack.find(use_aws=False, port=port)
 
     with serving.served(find, port=0) as address, browser.new_page() as page:
         page.goto(address)
@@ -27,7 +27,7 @@ def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(brow
         with localstack.running(port):
             expect(down).to_contain_text("There is no stack named saga", timeout=TIMEOUT_MS)
             where = aws.target(port=port)
-            stack = deployed.Stack(where, deploy(where, {}))
+            stack = deployed_stack.Stack(where, deploy(where, {}))
             shop.set_available(stack, PRODUCT, UNITS)
             expect(connection).to_have_text(f"Live from 127.0.0.1:{port}", timeout=TIMEOUT_MS)
             expect(down).to_be_hidden()

@@ -13,10 +13,10 @@ from support.driver import Saga, eventually
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.design import samples
-from sagactl.design.ways import PRODUCT
-from sagactl.stack import aws, shop, trial
-from sagactl.stack.deployed import Stack
-from sagactl.stack.trial import Trial
+from sagactl.design.five_ways import PRODUCT
+from sagactl.stack import aws, demo_orders, shop
+from sagactl.stack.demo_orders import Trial
+from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_MS = 30_000
 SIGNS = {"COMPLETED": "✓", "FAILED": "✕"}
@@ -50,7 +50,7 @@ def order_id(saga: Saga) -> str:
     return order_id
 
 
-@pytest.mark.parametrize("one", trial.five_trials(), ids=lambda one: one.way.title)
+@pytest.mark.parametrize("one", demo_orders.five_trials(), ids=lambda one: one.way.title)
 def test_placing_an_order_shows_its_story(page: Page, one: Trial) -> None:
     status, recorded, told = STORIES[one.way.title]
     page.get_by_label(one.way.title, exact=True).check()

@@ -14,11 +14,11 @@ from chaos.storm import storm
 from support.isolation import isolate
 from support.ports import free_port
 
-from sagactl.design.ways import PRODUCT, UNITS
+from sagactl.design.five_ways import PRODUCT, UNITS
 from sagactl.local import localstack
 from sagactl.stack import aws, shop
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import deploy
+from sagactl.stack.deploy import deploy
+from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import step
 
 

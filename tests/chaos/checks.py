@@ -10,8 +10,8 @@ from typing import Any
 from chaos.clients import Placed
 from chaos.faulty_bus import Facts, FaultyBus
 
-from sagactl.stack import aws, books, dead_letters
-from sagactl.stack.deployed import Stack
+from sagactl.stack import audit, aws, dead_letters, entries
+from sagactl.stack.deployed_stack import Stack
 
 _JOURNAL_TIMEOUT_SECONDS = 600
 _EITHER = (("PaymentOK", "PaymentFail"), ("StockReserved", "StockFailed"), ("ShipmentOK", "ShipmentFail"))
@@ -33,10 +33,10 @@ class Findings:
 
 
 def check(stack: Stack, bus: FaultyBus, placed: list[Placed], stocked: dict[str, int], since_ms: int) -> Findings:
-    problems = books.audit(stack, [each.order_id for each in placed], stocked)
+    problems = audit.audit(stack, [each.order_id for each in placed], stocked)
     statuses = Counter[str]()
     for each in placed:
-        order = books.state_of(stack, "order", each.order_id)
+        order = entries.state_of(stack, "order", each.order_id)
         status = order.status if order else "unknown"
         statuses[status] += 1
         for problem in problems_of_order(bus.facts[each.order_id], status, each.wanted.expected):

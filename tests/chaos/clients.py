@@ -10,8 +10,8 @@ from saga.bus import EventBridgeBus
 from saga.event import Timestamp
 from saga.serialization import parse
 from sagactl.errors import SagaError
-from sagactl.stack import api, books
-from sagactl.stack.deployed import Stack
+from sagactl.stack import api, entries
+from sagactl.stack.deployed_stack import Stack
 
 POSTS_MAX = 30
 _PAUSE_SECONDS = 1
@@ -39,7 +39,7 @@ def place(stack: Stack, bus: EventBridgeBus, wanted: Wanted) -> Placed:
 def put_again(stack: Stack, bus: EventBridgeBus, placed: list[Placed]) -> int:
     """Puts OrderCreated on the bus again for orders that the order service does not know. Returns how many."""
     events = {each.order_id: each.event for each in placed if each.event is not None}
-    unknown = [event for order_id, event in events.items() if books.state_of(stack, "order", order_id) is None]
+    unknown = [event for order_id, event in events.items() if entries.state_of(stack, "order", order_id) is None]
     bus.tell(unknown)
     return len(unknown)
 

@@ -8,9 +8,9 @@ from chaos.faulty_bus import FaultyBus
 
 from saga.bus import EventBridgeBus
 from sagactl.design import choreography
-from sagactl.stack import books, dead_letters
+from sagactl.stack import dead_letters, entries
 from sagactl.stack import redrive as redriving
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 QUIET_SECONDS = 4  # longer than Lambda waits here before its last retry, plus a cold start
 _TIMEOUT_SECONDS = 300
@@ -53,7 +53,7 @@ def until_quiet(bus: FaultyBus) -> None:
 
 
 def still_open(stack: Stack, order_ids: set[str]) -> set[str]:
-    found = {order_id: books.state_of(stack, "order", order_id) for order_id in order_ids}
+    found = {order_id: entries.state_of(stack, "order", order_id) for order_id in order_ids}
     return {order_id for order_id, order in found.items() if order is None or order.status not in choreography.closed()}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from sagactl.design.ways import five_ways
+from sagactl.design.five_ways import five_ways
 from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]

@@ -14,9 +14,9 @@ from chaos.plan import Plan, Wanted
 from chaos.processes import Processes
 
 from saga.bus import EventBridgeBus
-from sagactl.design.ways import PRODUCT
-from sagactl.stack import aws, books, shop
-from sagactl.stack.deployed import Stack
+from sagactl.design.five_ways import PRODUCT
+from sagactl.stack import audit, aws, shop
+from sagactl.stack.deployed_stack import Stack
 
 CLIENTS = 8
 _FUNCTIONS = ("order", "order-http", "order-watchdog", "payment", "inventory", "shipping")
@@ -48,7 +48,7 @@ class Storm:
 def storm(stack: Stack, planned: Plan) -> Storm:
     """Places the orders while faults happen, repairs the rest, and checks. Afterwards only the orders are left."""
     processes = Processes(stack.where.port)
-    stocked = books.stock(stack)
+    stocked = audit.stock(stack)
     since_ms = int(time.time() * 1000)
     variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}  # which only the watchdog reads
     with (

@@ -14,7 +14,7 @@ import pytest
 from journal.items import STATES, journal_entry, shards, summary
 from saga.event import Timestamp
 from sagactl.stack import journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 TABLE = "JournalTable"
 MANY = 10_000

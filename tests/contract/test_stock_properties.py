@@ -31,7 +31,7 @@ from saga.reaction import Reaction
 from saga.serialization import to_json
 from saga.service import Service
 from sagactl.stack import shop
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 PRODUCTS = 2
 ORDERS = 10

@@ -21,7 +21,7 @@ from support.memory import MemoryLedger, MemoryStockLedger
 from contracts.events import EVENTS, OrderCreated, OrderExpired
 from contracts.values import Amount
 from inventory.stock import DynamoStockLedger
-from order.unasked import expire
+from order.triggers import expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
 from saga.event import Event, Timestamp
@@ -29,9 +29,9 @@ from saga.ledger import Conflict
 from saga.serialization import from_builtins, parse, to_json
 from saga.service import Service
 from sagactl.design import choreography
-from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
+from sagactl.design.five_ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
+from sagactl.local.functions import CONTEXT
 from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
-from sagactl.local.loading import CONTEXT
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
 SERVICES = sorted(choreography.services())

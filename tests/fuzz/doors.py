@@ -17,13 +17,13 @@ from support.emulation import create_tables
 from support.isolation import isolate
 
 from contracts.events import EVENTS
-from order.unasked import PlaceOrder
+from order.triggers import PlaceOrder
 from saga.event import HOPS_MAX
 from saga.serialization import Refused
 from sagactl.design import choreography
 from sagactl.design.schemas import schema
 from sagactl.local import dynamodb
-from sagactl.local.loading import CONTEXT, load
+from sagactl.local.functions import CONTEXT, load
 
 LINE_BYTES_MAX = 1024
 HEARD = sorted({(step.service, step.heard.name) for step in choreography.steps() if step.heard})

@@ -4,7 +4,7 @@ from chaos.plan import SHORT, plan
 from chaos.storm import storm
 
 from sagactl.design import choreography
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 SEED = 1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.documents import IN_JAPANESE, PAGES, commands, follow, script
 
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "200000000002",  # an account of their own on the LocalStack of the other tests

@@ -16,10 +16,10 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import to_json
-from sagactl.design.ways import PRODUCT
-from sagactl.stack import api, books, journal
+from sagactl.design.five_ways import PRODUCT
+from sagactl.stack import api, audit, journal
 from sagactl.stack.dead_letters import Failure
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 WANTED = {"productId": PRODUCT, "quantity": 2, "amount": 1000}
 
@@ -127,7 +127,7 @@ def test_a_lost_event_is_healed_by_the_watchdog(saga: Saga, stack: Stack) -> Non
 
     closed = saga.close(str(event.order_id))
     assert (closed["status"], closed["reason"]) == ("FAILED", "the order expired")
-    assert books.audit(stack, [str(event.order_id)], books.stock(stack)) == []
+    assert audit.audit(stack, [str(event.order_id)], audit.stock(stack)) == []
 
 
 def test_without_the_journal_every_order_closes_and_it_catches_up(saga: Saga, stack: Stack) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sagactl.checks import patterns
+from sagactl.checks import event_patterns
 from sagactl.checks.rules import EVERY
 from sagactl.design import samples, template
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 SHIPPED = {"source": ["saga.shipping"], "detail-type": ["ShipmentOK"]}
 RULES = [rule for rule in template.rules() if rule.pattern]
@@ -21,7 +21,10 @@ def test_the_checks_match_a_pattern_as_eventbridge_does(rule: template.Rule, sta
     for source, name in EVERY:
         event = samples.envelope("OrderCreated") | {"source": source, "detail-type": name}
         answer = client.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
-        assert answer["Result"] == patterns.matches(pattern, {"source": source, "detail-type": name}), (source, name)
+        assert answer["Result"] == event_patterns.matches(pattern, {"source": source, "detail-type": name}), (
+            source,
+            name,
+        )
 
 
 @pytest.mark.parametrize(("pattern", "matches"), [(SHIPPED, True), ({"$or": [SHIPPED]}, False)])

@@ -12,8 +12,8 @@ from support.driver import WAYS, Saga, order_created
 
 from contracts.events import OrderExpired
 from saga.event import Event, Timestamp
-from sagactl.stack import aws, books, journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack import audit, aws, entries, journal
+from sagactl.stack.deployed_stack import Stack
 
 type Facts = list[dict[str, Any]]
 
@@ -75,8 +75,8 @@ def test_a_loss_is_healed_and_a_healed_one_stays_as_it_is(saga: Saga, stack: Sta
         replay(saga, "--order", order_id)
     assert saga.close(ids[0])["status"] == "COMPLETED"
     quiet(saga, ids)
-    assert books.state_of(stack, "order", ids[1]).status == "FAILED"
-    assert books.audit(stack, ids, books.stock(stack)) == []
+    assert entries.state_of(stack, "order", ids[1]).status == "FAILED"
+    assert audit.audit(stack, ids, audit.stock(stack)) == []
 
 
 def replay(saga: Saga, *arguments: str) -> Facts:

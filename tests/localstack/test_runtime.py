@@ -19,7 +19,7 @@ from support.driver import Saga, eventually
 
 from sagactl.local import localstack
 from sagactl.stack import aws
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 OBEDIENT = """
 import os, subprocess, sys, time, uuid

@@ -12,7 +12,7 @@ import pytest
 from support.driver import WAYS, Saga, eventually, order_created
 
 from sagactl.design import choreography
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from support.driver import WAYS, Saga
 
-from sagactl.design.ways import PRODUCT, UNITS
-from sagactl.stack import books, shop
-from sagactl.stack.deployed import Stack
+from sagactl.design.five_ways import PRODUCT, UNITS
+from sagactl.stack import audit, shop
+from sagactl.stack.deployed_stack import Stack
 
 DOORS: tuple[shop.Via, ...] = ("api", "bus")
 CREATED = {"OrderCreated"}
@@ -60,8 +60,8 @@ def test_every_way_closes_and_is_told(saga: Saga, placed: dict[Any, str], way: s
 def test_money_and_stock_balance(saga: Saga, stack: Stack, placed: dict[Any, str]) -> None:
     for order_id in placed.values():
         saga.close(order_id)
-    stocked = books.stock(stack) | {PRODUCT: UNITS}  # other tests stock products of their own
-    assert books.audit(stack, placed.values(), stocked) == []
+    stocked = audit.stock(stack) | {PRODUCT: UNITS}  # other tests stock products of their own
+    assert audit.audit(stack, placed.values(), stocked) == []
 
 
 def test_every_event_names_its_cause(saga: Saga, placed: dict[Any, str]) -> None:

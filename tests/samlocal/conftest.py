@@ -11,7 +11,7 @@ from support.ports import free_port
 from sagactl.design.template import TEMPLATE
 from sagactl.local import localstack
 from sagactl.paths import PROJECT
-from sagactl.stack.deployed import Stack, find
+from sagactl.stack.deployed_stack import Stack, find
 
 RUNTIME = TEMPLATE["Globals"]["Function"]["Runtime"].removeprefix("python")
 

@@ -11,7 +11,7 @@ from sagactl.design import choreography, samples
 from sagactl.design.template import resources
 from sagactl.paths import PROJECT
 from sagactl.stack import shop
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 HEARD: list[tuple[str, str]] = []
 for each in choreography.services():

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from support.emulation import Function, Heard, create_tables
 
-from sagactl.local.loading import load
+from sagactl.local.functions import load
 
 
 @pytest.fixture(scope="module")

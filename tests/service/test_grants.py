@@ -2,7 +2,7 @@
 
 Each AWS call that a handler makes is checked against its role's policies, and fails if they do not allow it. Then each
 single thing that a role grants is taken away, and some call must be denied. The calls that Lambda itself makes with a
-function's role are listed in sagactl/checks/policies.py.
+function's role are listed in sagactl/checks/iam.py.
 """
 
 import copy
@@ -25,13 +25,13 @@ from contracts.events import OrderCreated
 from contracts.values import Amount
 from saga.bus import EventBridgeBus
 from saga.event import Timestamp
-from sagactl.checks import patterns, policies
-from sagactl.checks.policies import Call
+from sagactl.checks import event_patterns, iam
+from sagactl.checks.iam import Call
 from sagactl.design import template
+from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.design.template import Function, listed
-from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.local.functions import environment
 from sagactl.local.in_process import Envelope, InProcess, request
-from sagactl.local.loading import environment
 
 FUNCTIONS = template.functions()
 
@@ -45,7 +45,7 @@ class Enforced(InProcess):
 
     def __init__(self, heard: Heard) -> None:
         self.calls: dict[str, set[Call]] = {function.module: set() for function in FUNCTIONS}
-        self._granted = {function.module: policies.statements(function) for function in FUNCTIONS}
+        self._granted = {function.module: iam.statements(function) for function in FUNCTIONS}
         self._running = ""
         boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", self._authorise)  # type: ignore[union-attr]
         super().__init__(heard)
@@ -61,7 +61,7 @@ class Enforced(InProcess):
         return [
             rule.function.module
             for rule in template.rules()
-            if rule.function and rule.pattern and patterns.matches(rule.pattern, envelope)
+            if rule.function and rule.pattern and event_patterns.matches(rule.pattern, envelope)
         ]
 
     def order(self, way: Way) -> list[str]:
@@ -83,7 +83,7 @@ class Enforced(InProcess):
         if not self._running:
             return  # the test itself asks
         for call in _calls(model.service_model.service_name, model.name, params):
-            if not policies.allowed(self._granted[self._running], call):
+            if not iam.allowed(self._granted[self._running], call):
                 raise Denied(f"{self._running}: {call}")
             self.calls[self._running].add(call)
 
@@ -181,10 +181,10 @@ def _same_place(reduced: Any, statement: Any, holder: Any) -> Any:
 
 
 def unneeded(function: Function, asked: dict[str, set[Call]]) -> list[str]:
-    needs = asked[function.module] | set(policies.platform_calls(function))
-    granted = policies.statements(function)
-    assert all(policies.allowed(granted, call) for call in needs)
-    return [what for what, reduced in less(granted) if all(policies.allowed(reduced, call) for call in needs)]
+    needs = asked[function.module] | set(iam.platform_calls(function))
+    granted = iam.statements(function)
+    assert all(iam.allowed(granted, call) for call in needs)
+    return [what for what, reduced in less(granted) if all(iam.allowed(reduced, call) for call in needs)]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
@@ -194,7 +194,7 @@ def test_everything_that_a_role_grants_is_needed(function: Function, asked: dict
 
 def test_a_needless_grant_is_found(asked: dict[str, set[Call]], monkeypatch: pytest.MonkeyPatch) -> None:
     function = next(function for function in FUNCTIONS if function.name == "PaymentFunction")
-    granted = copy.deepcopy(policies.statements(function))
+    granted = copy.deepcopy(iam.statements(function))
     granted[0]["Action"].append("dynamodb:DeleteItem")
-    monkeypatch.setattr(policies, "statements", lambda _: granted)
+    monkeypatch.setattr(iam, "statements", lambda _: granted)
     assert unneeded(function, asked) == ["RecallAndRecord: Action dynamodb:DeleteItem"]

@@ -25,7 +25,7 @@ from contracts.events import (
 from saga.bus import ATTEMPTS, NotTold
 from saga.event import HOPS_MAX, Event, Metadata
 from saga.serialization import Refused, parse
-from sagactl.local.loading import CONTEXT, environment
+from sagactl.local.functions import CONTEXT, environment
 
 STOCKED = 1_000
 

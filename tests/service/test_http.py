@@ -18,11 +18,11 @@ from support.output import Counted
 
 from contracts.events import EVENTS, OrderCreated, PaymentFail, ShipmentOK, StockFailed, StockRelease
 from contracts.values import Amount
-from order.unasked import PlaceOrder
+from order.triggers import PlaceOrder
 from saga.bus import ATTEMPTS, NotTold
 from saga.event import Event
 from saga.serialization import parse
-from sagactl.local.loading import CONTEXT, environment
+from sagactl.local.functions import CONTEXT, environment
 
 JSON = {"Content-Type": "application/json"}
 ORDER = {"productId": "apple", "quantity": 2, "amount": 49.9}

@@ -16,7 +16,7 @@ from support.output import Logged
 from contracts.events import EVENTS, OrderCreated, PaymentOK, ShipmentOK, StockReserved
 from journal.items import SUMMARY, shards
 from saga.event import Event, Timestamp
-from sagactl.local.loading import CONTEXT, environment
+from sagactl.local.functions import CONTEXT, environment
 
 SENT_MS = 1_769_861_000_123
 TIMES: dict[type[Event], Timestamp] = {

@@ -16,7 +16,7 @@ from support.given import a, envelope
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.errors import SagaError
-from sagactl.local.loading import CONTEXT, tables
+from sagactl.local.functions import CONTEXT, tables
 from sagactl.page import broadcast
 from sagactl.page.activity import RecentActivity
 from sagactl.page.broadcast import Broadcast
@@ -24,7 +24,7 @@ from sagactl.page.endpoints import ORDERS_PER_PAGE
 from sagactl.page.serving import served
 from sagactl.page.stack_cache import StackCache
 from sagactl.stack import aws, journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 WANTED = {"productId": "item-001", "quantity": 2, "amount": 1000}
 NOW = datetime.now(UTC)

@@ -18,7 +18,7 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import parse
-from sagactl.local.loading import CONTEXT, environment
+from sagactl.local.functions import CONTEXT, environment
 
 SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
 DEADLINE_SECONDS = int(environment("order.watchdog")["DEADLINE_SECONDS"])

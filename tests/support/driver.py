@@ -18,12 +18,12 @@ from contracts.values import Amount
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Event, Timestamp
 from sagactl.cli import app
-from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local import localstack
-from sagactl.stack import aws, books, dead_letters, journal, shop
+from sagactl.stack import aws, dead_letters, entries, journal, shop
 from sagactl.stack.dead_letters import DeadLetter
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import deploy
+from sagactl.stack.deploy import deploy
+from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
@@ -64,7 +64,7 @@ class Saga:
 
     def close(self, order_id: str) -> dict[str, Any]:
         order = shop.wait_until_closed(self.stack, order_id, TIMEOUT_SECONDS)
-        assert order, f"{order_id} is still open: {books.states(self.stack, order_id)}"
+        assert order, f"{order_id} is still open: {entries.states(self.stack, order_id)}"
         return order
 
     def items(self, order_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from sagactl.local.loading import CONTEXT, environment, load, tables
+from sagactl.local.functions import CONTEXT, environment, load, tables
 
 type Function = Callable[[str], Any]
 

@@ -24,7 +24,7 @@ from sagactl.commands.bench import Measurements
 from sagactl.commands.group import LazyGroup, command_in
 from sagactl.local import dynamodb, localstack
 from sagactl.paths import PROJECT
-from sagactl.stack import deployment
+from sagactl.stack import deploy
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
 
@@ -264,7 +264,7 @@ def test_what_is_not_localstack_does_not_answer_as_it(port: str) -> None:
 
 
 def test_deploy_wants_sam_then_localstack(port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment, "SAM_VENV", tmp_path)
+    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
     assert error(run("deploy", "--port", port)) == "The SAM CLI is not installed. Run: make setup."
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/sam").touch()

@@ -12,7 +12,7 @@ from order.reactions import OPEN_SHARDS
 from saga.ledger import Entry, Heard
 from sagactl.bench.meter import item_bytes
 from sagactl.design import choreography
-from sagactl.local.loading import load
+from sagactl.local.functions import load
 
 LONGEST: dict[str, Any] = {
     "open_shard": OPEN_SHARDS - 1,

@@ -10,7 +10,7 @@ from support.ports import free_port
 from sagactl.local import localstack
 from sagactl.paths import PROJECT
 from sagactl.stack import aws
-from sagactl.stack.deployment import architecture
+from sagactl.stack.deploy import architecture
 
 PAGE = PROJECT / "docs/aws.md"
 

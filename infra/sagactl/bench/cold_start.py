@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sagactl.bench.pairs import Compared, compare
+from sagactl.bench.comparison import Compared, compare
 from sagactl.design.template import Function
-from sagactl.local import loading
+from sagactl.local import functions
 from sagactl.paths import LAMBDA_VENV
-from sagactl.stack.deployment import BUILD
+from sagactl.stack.deploy import BUILD
 
 RATIO_MAX = 1.25
 HTTP_RATIO_MAX = 1.4  # Powertools' router comes on top
@@ -26,7 +26,7 @@ def ratio_max(function: Function) -> float:
 
 def compare_start(function: Function, pairs: int) -> Compared:
     folder = BUILD / function.name
-    environment = _SETTINGS | loading.environment(function.module)
+    environment = _SETTINGS | functions.environment(function.module)
     own = f"import {function.module}"
     client_names = _run(_PRINT_CLIENTS.format(own=own), folder, environment)[1].split()
     bare = _MAKE_CLIENTS.format(names=client_names)

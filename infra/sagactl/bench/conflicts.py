@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from sagactl.bench.cost import PATHS, walk
 from sagactl.bench.meter import Usage
-from sagactl.bench.paths import PATHS, walk
 from sagactl.bench.serial import Serial
-from sagactl.local.loading import CONTEXT
+from sagactl.local.functions import CONTEXT
 
 
 def conflicts(serial: Serial) -> dict[str, Usage]:

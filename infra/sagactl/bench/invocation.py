@@ -16,11 +16,11 @@ import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
+from sagactl.bench.comparison import Compared, compare
 from sagactl.bench.meter import PRICES
-from sagactl.bench.pairs import Compared, compare
 from sagactl.design import choreography, samples
-from sagactl.local import loading
-from sagactl.local.loading import CONTEXT
+from sagactl.local import functions
+from sagactl.local.functions import CONTEXT
 
 _REPETITIONS = 50  # between two looks at the clock
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}
@@ -75,7 +75,7 @@ def _compare(service: str, pairs: int) -> Compared:
 
 def _heard_events(service: str) -> tuple[Callable[..., None], list[_HeardEvent]]:
     """The service's handler, and what it hears of a saga that completes."""
-    app = loading.load(f"{service}.app")
+    app = functions.load(f"{service}.app")
     clients = [app.service.ledger.client, app.service.bus._client]
     events: list[_HeardEvent] = []
     entry: dict[str, Any] = {}

@@ -4,9 +4,9 @@ import time
 from functools import partial
 
 from sagactl.bench import timing
-from sagactl.stack import books, shop
+from sagactl.stack import audit, shop
 from sagactl.stack.aws import STACK_NAME
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import err, progress
 
 _IN_FLIGHT_MAX = 64
@@ -22,7 +22,7 @@ def run_load(
     """
     for number in range(products):
         shop.set_available(stack, _product(number), orders)
-    stocked = books.stock(stack)
+    stocked = audit.stock(stack)
     since_ms = int(time.time() * 1000)
 
     def place(number: int) -> str:
@@ -33,7 +33,7 @@ def run_load(
         done = timing.run(place, watcher.closed, orders, min(orders, in_flight), rate, shown)
     with err.status("Comparing money and stock"):
         conflicts = _conflicts(stack, since_ms)
-        problems = books.audit(stack, done.outcomes, stocked)
+        problems = audit.audit(stack, done.outcomes, stocked)
     return done, conflicts, problems
 
 

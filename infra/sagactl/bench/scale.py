@@ -10,11 +10,11 @@ from typing import Any
 
 import boto3
 
+from sagactl.bench.cost import PATHS, walk
 from sagactl.bench.meter import Usage
-from sagactl.bench.paths import PATHS, walk
 from sagactl.bench.serial import Serial, running
 from sagactl.stack import journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 SIZES = (100, 1_000, 10_000)
 _SAGAS = 20  # measured at each size

@@ -14,10 +14,10 @@ import boto3
 
 from sagactl.bench.meter import Meter, Usage
 from sagactl.design import template
-from sagactl.local import dynamodb, loading
+from sagactl.local import dynamodb, functions
 from sagactl.local.in_process import Envelope, InProcess, request
 from sagactl.stack.aws import Target
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _QUEUE_REQUESTS = 3  # sent, received and deleted, one event at a time
@@ -35,7 +35,7 @@ class Serial(InProcess):
         self.journal = Usage()
         self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]  # set up two lines before
         where = Target(url)
-        for table in loading.tables():
+        for table in functions.tables():
             where.client("dynamodb").create_table(**table)
         self.meter.calibrate(where.client("dynamodb"), "ShippingTable", {"orderId": {"S": "calibration"}})
         outputs = {name: name for name in template.resources("AWS::DynamoDB::Table")}

@@ -2,17 +2,17 @@
 
 import sys
 
-from sagactl.checks import compatibility, derived, grants, graph, imports, rules
+from sagactl.checks import compatibility, derived_files, event_graph, imports, roles, rules
 from sagactl.errors import SagaError
 
 CHECKS = (
     imports.problems,
-    graph.cycles,
-    graph.problems,
+    event_graph.cycles,
+    event_graph.problems,
     rules.problems,
-    grants.problems,
+    roles.problems,
     compatibility.problems,
-    derived.problems,
+    derived_files.problems,
 )
 
 

@@ -18,7 +18,7 @@ CONTRACTS = "contracts"
 COMMAND = "sagactl"
 _REPORT = "Broken contracts\n----------------\n"  # what import-linter writes before it
 
-PURE = ("reactions", "unasked")  # modules of a service
+PURE = ("reactions", "triggers")  # modules of a service
 IMPURE = [
     "boto3",
     "botocore",

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from contracts.events import EVENTS
-from sagactl.checks import patterns, policies
-from sagactl.checks.hints import difference, remedy
-from sagactl.design import choreography, sections, template
+from sagactl.checks import event_patterns, iam
+from sagactl.checks.messages import difference, remedy
+from sagactl.design import choreography, template, template_sections
 from sagactl.design.template import Function, Rule, logical_id, text
 
 type Pairs = set[tuple[str, str]]  # of source and detail-type
@@ -43,7 +43,7 @@ def hearing(function: Function) -> Iterator[str]:
     if found != wanted:
         yield (
             f"The rules of {function.name} don't match what {function.module} hears{difference(found, wanted)}\n"
-            f"{remedy(sections.hearing(function))}"
+            f"{remedy(template_sections.hearing(function))}"
         )
 
 
@@ -53,7 +53,7 @@ def strays() -> Iterator[str]:
     if found != STRAYS:
         yield (
             f"The rule for strays doesn't match what no service may tell{difference(found, STRAYS)}\n"
-            f"{remedy(sections.STRAYS)}"
+            f"{remedy(template_sections.STRAYS)}"
         )
 
 
@@ -66,7 +66,9 @@ def _matched(rule: Rule) -> Pairs:
     if pattern is None:  # a schedule
         return set()
     return {
-        (source, name) for source, name in EVERY if patterns.matches(pattern, {"source": source, "detail-type": name})
+        (source, name)
+        for source, name in EVERY
+        if event_patterns.matches(pattern, {"source": source, "detail-type": name})
     }
 
 
@@ -90,7 +92,7 @@ def not_understood() -> Iterator[str]:
     for rule in template.rules():
         try:
             _matched(rule)
-        except patterns.Unknown as part:
+        except event_patterns.Unknown as part:
             yield (
                 f"{rule.name} goes by more than source and detail-type, which are all that a reaction's signature "
                 f"says, or in a way that is not understood here:\n    {part}"
@@ -103,7 +105,7 @@ def failing(function: Function) -> Iterator[str]:
     bounds = shared | function.properties.get("EventInvokeConfig", {})
     if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= bounds.keys():
         yield f"{function.name} retries without bounds; EventInvokeConfig under Globals must say how often, how long."
-    if function.is_asynchronous and not policies.on_failure(function):
+    if function.is_asynchronous and not iam.on_failure(function):
         yield f"{function.name} loses what it can't handle:\n{ON_FAILURE}"
 
 

@@ -18,14 +18,14 @@ from rich.text import Text
 
 from sagactl.commands.options import Json, Port
 from sagactl.design import choreography
-from sagactl.design.ways import PRODUCT, UNITS
+from sagactl.design.five_ways import PRODUCT, UNITS
 from sagactl.errors import SagaError
 from sagactl.local import localstack
 from sagactl.page import serving
-from sagactl.stack import aws, books, shop, trial
-from sagactl.stack.deployed import Stack
-from sagactl.stack.deployment import deploy
-from sagactl.stack.trial import Trial
+from sagactl.stack import audit, aws, demo_orders, shop
+from sagactl.stack.demo_orders import Trial
+from sagactl.stack.deploy import deploy
+from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, err, out, plain, result, step
 
 PACE_SECONDS = 2.0
@@ -43,8 +43,8 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
     with ExitStack() as at_end:
         stack = deployed(port, at_end, keep=keep)
         shop.set_available(stack, PRODUCT, UNITS)
-        stocked = books.stock(stack)
-        trials = trial.five_trials()
+        stocked = audit.stock(stack)
+        trials = demo_orders.five_trials()
         page = None
         if watch:
             page = at_end.enter_context(serving.served(lambda: stack))
@@ -52,7 +52,7 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
         else:
             all_at_once(stack, trials)
         follow(stack, trials, live=out.is_terminal and not as_json)
-        report(trials, trial.problems(stack, trials, stocked), as_json=as_json)
+        report(trials, demo_orders.problems(stack, trials, stocked), as_json=as_json)
         if page:
             wait_for_interrupt(page)
 
@@ -71,7 +71,7 @@ def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
 
 def all_at_once(stack: Stack, trials: Sequence[Trial]) -> None:
     with ThreadPoolExecutor(len(trials)) as pool:
-        list(pool.map(lambda one: trial.place(stack, one), trials))
+        list(pool.map(lambda one: demo_orders.place(stack, one), trials))
 
 
 def one_by_one(stack: Stack, trials: Sequence[Trial], page: str) -> None:
@@ -80,7 +80,7 @@ def one_by_one(stack: Stack, trials: Sequence[Trial], page: str) -> None:
     for one in trials:
         with step(f"{one.way.title}, at {page}"):
             time.sleep(PACE_SECONDS)
-            trial.place(stack, one)
+            demo_orders.place(stack, one)
             shop.wait_until_closed(stack, one.order_id)
             time.sleep(PACE_SECONDS)
 
@@ -95,7 +95,7 @@ def follow(stack: Stack, trials: Sequence[Trial], *, live: bool) -> None:
     """Waits until all orders are told, and shows them meanwhile if `live`."""
     screen = Live(console=out, auto_refresh=False, transient=True) if live else None
     with screen or nullcontext():
-        for _ in trial.follow(stack, trials):
+        for _ in demo_orders.follow(stack, trials):
             if screen:
                 screen.update(pictures(trials), refresh=True)
 

@@ -6,7 +6,7 @@ import typer
 
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack.aws import api_url, target
-from sagactl.stack.deployment import deploy as deploy_stack
+from sagactl.stack.deploy import deploy as deploy_stack
 from sagactl.terminal import result, step
 
 Parameters = Annotated[

@@ -12,7 +12,7 @@ from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
 from sagactl.stack import dead_letters
 from sagactl.stack.dead_letters import DeadLetter
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.stack.redrive import Redriven, redrive
 from sagactl.terminal import err, plain, plural, progress, result
 

@@ -3,8 +3,8 @@
 import json
 
 from sagactl.commands.options import Aws, Port
-from sagactl.stack.deployed import find
-from sagactl.stack.variables import for_containers
+from sagactl.stack.deployed_stack import find
+from sagactl.stack.function_variables import for_containers
 
 
 def env(port: Port = None, aws: Aws = False) -> None:

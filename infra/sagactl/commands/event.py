@@ -11,7 +11,7 @@ from sagactl.commands.options import Aws, Port
 from sagactl.design import samples
 from sagactl.errors import SagaError
 from sagactl.stack import ids
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 
 _NAMES = ", ".join(EVENTS)
 

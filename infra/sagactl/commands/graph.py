@@ -27,6 +27,6 @@ def graph(as_format: Format = "table") -> None:
 def as_table() -> Table:
     shown = table("service", "hears", "may tell", "reaction")
     for step in choreography.steps():
-        heard = step.heard.name if step.heard else "(unasked)"
+        heard = step.heard.name if step.heard else "-"
         shown.add_row(step.service, heard, ", ".join(names(step.tells)) or "-", step.name)
     return shown

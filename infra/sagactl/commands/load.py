@@ -7,7 +7,7 @@ import typer
 from sagactl.bench.load import run_load
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result
 
 Orders = Annotated[int, typer.Option("--orders", min=1, max=100_000, help="How many orders.")]

@@ -11,7 +11,7 @@ from sagactl.commands.options import Aws, Json, Port
 from sagactl.design.choreography import kind_of
 from sagactl.paths import PROJECT
 from sagactl.stack import ids
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.stack.logs import MINUTES, Line, groups_of, look_again, since_when
 from sagactl.terminal import EVENT_STYLE, out, plain
 

@@ -7,7 +7,7 @@ import typer
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
 from sagactl.stack import shop
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result, step
 
 Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; see saga stock list.")]

@@ -13,7 +13,7 @@ from rich.text import Text
 from journal.items import STATES
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack import journal
-from sagactl.stack.deployed import Stack, find
+from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.journal import Summary
 from sagactl.terminal import STATUS_STYLE, err, out, result, table
 

@@ -12,7 +12,7 @@ from saga.event import Event, Timestamp
 from saga.serialization import to_json
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack import ids
-from sagactl.stack.deployed import Stack, find
+from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.replay import facts_of, facts_since, put
 from sagactl.terminal import err, plural, progress, result, table
 

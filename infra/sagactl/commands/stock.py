@@ -7,7 +7,7 @@ from rich.console import RenderableType
 
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack import shop
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result, table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

@@ -13,7 +13,7 @@ from saga.serialization import to_builtins
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.design import choreography
 from sagactl.stack import journal
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.stack.journal import Told
 from sagactl.stack.story import Story, cause_of, fields, read, sequence
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, out, plain, result, table

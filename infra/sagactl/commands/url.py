@@ -1,7 +1,7 @@
 """`saga url`: the address of the API."""
 
 from sagactl.commands.options import Aws, Port
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 
 
 def url(port: Port = None, aws: Aws = False) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from sagactl.commands.options import Aws, Port
 from sagactl.page.serving import PORT, address, bound, server
-from sagactl.stack.deployed import find
+from sagactl.stack.deployed_stack import find
 from sagactl.terminal import err
 
 PagePort = Annotated[int, typer.Option("--page-port", min=1, max=65535, help="The page's port on this machine.")]

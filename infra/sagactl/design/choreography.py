@@ -1,6 +1,6 @@
 """The choreography: who hears which event, and tells what for it.
 
-This is read from the signatures in every service's reactions.py and unasked.py. Nothing else says so: rules, grants,
+This is read from the signatures in every service's reactions.py and triggers.py. Nothing else says so: rules, grants,
 schemas and drawings are derived from this.
 """
 
@@ -177,7 +177,7 @@ def _after_first_event(service: str) -> dict[type[Event], Any]:
 
 
 def _modules(service: str) -> Iterator[ModuleType]:
-    for name in ("unasked", "reactions"):
+    for name in ("triggers", "reactions"):
         if (PROJECT / "functions" / service / f"{name}.py").exists():
             yield importlib.import_module(f"{service}.{name}")
 

@@ -6,7 +6,7 @@ from html import escape
 from itertools import chain, groupby
 from typing import NamedTuple
 
-from sagactl.design.wiring import API, QUEUE, RULE, SCHEDULE, Row, rows
+from sagactl.design.connections import API, QUEUE, RULE, SCHEDULE, Row, rows
 
 # Where each column begins, and how wide it is.
 BUS = (16, 92)

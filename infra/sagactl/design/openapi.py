@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from contracts.values import Amount, ProductId, Quantity, Reason
 from order.reactions import Order
-from order.unasked import PlaceOrder
+from order.triggers import PlaceOrder
 from saga.event import OrderId, Timestamp
 from sagactl.design.schemas import REFERENCE, components
 

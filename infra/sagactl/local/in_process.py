@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from sagactl.design import choreography, template
-from sagactl.local.loading import CONTEXT, load
+from sagactl.local.functions import CONTEXT, load
 
 ACCOUNT_ID = "123456789012"
 

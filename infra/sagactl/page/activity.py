@@ -15,7 +15,7 @@ from sagactl.design import choreography
 from sagactl.errors import SagaError
 from sagactl.page.stack_cache import StackCache
 from sagactl.stack import dead_letters, journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 MINUTES = 10
 EVENTS_MAX = 5_000  # of one reading; if the last minutes had more, the figures are those of the newest

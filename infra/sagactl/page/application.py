@@ -22,7 +22,7 @@ from sagactl.page.endpoints import Endpoints
 from sagactl.page.problems import problem
 from sagactl.page.security import HOSTS, SameOriginMiddleware, SecurityHeadersMiddleware
 from sagactl.page.stack_cache import StackCache
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 _STATIC = Path(__file__).parent / "static"
 

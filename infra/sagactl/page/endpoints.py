@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 from journal.items import STATES
 from saga.event import Event
 from sagactl.design import choreography
-from sagactl.design.ways import PRODUCT
+from sagactl.design.five_ways import PRODUCT
 from sagactl.errors import SagaError
-from sagactl.stack import api, dead_letters, journal, redrive, shop, story, trial
-from sagactl.stack.deployed import Stack
+from sagactl.stack import api, dead_letters, demo_orders, journal, redrive, shop, story
+from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import Redriven
 
 ORDERS_PER_PAGE = 25
@@ -41,7 +41,7 @@ class Endpoints:
     def presets(self, _: Request) -> Response:
         """The five ways an order can go, each as the order to place for it; and where the stack is."""
         stack = self._find()
-        trials = trial.five_trials(shop.available_of(stack, PRODUCT) or 0)
+        trials = demo_orders.five_trials(shop.available_of(stack, PRODUCT) or 0)
         ways = [{"title": one.way.title, "via": one.via} | one.way.wanted for one in trials]
         return JSONResponse({"place": stack.where.endpoint_url or "AWS", "ways": ways})
 
@@ -121,13 +121,13 @@ def _states(request: Request) -> list[str]:
 
 
 def _event(event: type[Event], service: str) -> dict[str, Any]:
-    unasked = [step for step in choreography.steps() if step.heard is None]
+    triggered = [step for step in choreography.steps() if step.heard is None]
     return {
         "name": event.name,
         "kind": choreography.kind_of(event.name),
         "toldBy": service,
         "heardBy": choreography.heard_by(event.name, event.source),
-        "isUnasked": any(event in step.tells for step in unasked),
+        "isTriggered": any(event in step.tells for step in triggered),
     }
 
 

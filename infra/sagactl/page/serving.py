@@ -7,7 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from sagactl.errors import SagaError
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 if TYPE_CHECKING:
     import uvicorn

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 
 class StackCache:

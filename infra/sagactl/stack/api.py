@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sagactl.errors import SagaError
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse

@@ -17,7 +17,7 @@ from contracts.events import EVENTS
 from saga.event import Timestamp
 from saga.serialization import Refused
 from sagactl.stack import ids
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 PAGE = 10  # messages in one call; SQS allows no more
 PAGES_MAX = 100

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sagactl.errors import SagaError
 from sagactl.stack import journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 LENGTH_MIN = 6
 _CANDIDATES_MAX = 5

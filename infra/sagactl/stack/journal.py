@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from journal.items import STATES, SUMMARY, shards
 from saga.event import Timestamp
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 ORDERS_MAX = 1000  # that a list shows, and in which a short ID is looked for
 END = "~"  # after every timestamp

@@ -13,7 +13,7 @@ from saga.event import Timestamp
 from sagactl.errors import SagaError
 from sagactl.stack import journal
 from sagactl.stack.aws import STACK_NAME
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 PERIOD_SECONDS = 1.0
 MINUTES = 10  # to look back

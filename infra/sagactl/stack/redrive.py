@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sagactl.stack.dead_letters import DeadLetter, Failure, delete
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 AT_ONCE = 4
 

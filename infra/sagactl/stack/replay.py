@@ -18,7 +18,7 @@ from saga.event import Event, Timestamp
 from saga.serialization import Refused, parse
 from sagactl.errors import SagaError
 from sagactl.stack import journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 ORDERS_MAX = 10_000
 OPEN_AT_MOST = timedelta(days=1)  # facts are looked for in the orders opened this long before

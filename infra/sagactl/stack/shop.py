@@ -14,7 +14,7 @@ from saga.serialization import Refused, parse
 from sagactl.design import choreography
 from sagactl.errors import SagaError
 from sagactl.stack import api
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 WAIT_SECONDS = 60
 

@@ -14,8 +14,8 @@ from saga.ledger import Entry
 from saga.serialization import to_json
 from sagactl.design import choreography
 from sagactl.errors import SagaError
-from sagactl.stack import books, ids, journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack import entries, ids, journal
+from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
 
 
@@ -58,7 +58,7 @@ def read(stack: Stack, order: str) -> Story:
     order_id = ids.order_id_of(stack, order)
     with ThreadPoolExecutor(1) as pool:
         timeline = pool.submit(journal.timeline, stack, order_id)
-        story = Story(order_id, entries=books.entries(stack, order_id), timeline=timeline.result())
+        story = Story(order_id, entries=entries.entries(stack, order_id), timeline=timeline.result())
     if not story.timeline and not any(story.entries.values()):
         raise SagaError(f"There is no order {order_id}", "List the orders: saga orders")
     return story

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.copies import Copy
 
-from sagactl.checks import compatibility, grants, patterns, rules
+from sagactl.checks import compatibility, event_patterns, roles, rules
 from sagactl.design import template
 from sagactl.design.template import Rule
 from sagactl.paths import PROJECT
@@ -40,7 +40,7 @@ PaymentCancel leads back to itself. Have one of these reactions hear or tell som
 
 def test_nothing_is_derived_from_a_loop(copy: Copy) -> None:
     copy.replace("functions/payment/reactions.py", "event: StockFailed |", "event: PaymentCancel | StockFailed |")
-    ran = copy.run("-m", "sagactl.design.derived")
+    ran = copy.run("-m", "sagactl.design.derived_files")
     assert (ran.returncode, ran.stderr) == (1, "An event leads back to itself. Find out which one: make check.\n")
 
 
@@ -222,7 +222,7 @@ TEMPLATES = {
 @pytest.mark.parametrize(("old", "new", "message"), TEMPLATES.values(), ids=TEMPLATES)
 def test_a_change_of_the_template(old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     change_template(monkeypatch, {old: new})
-    problems = [*rules.problems()] or [*grants.problems()]
+    problems = [*rules.problems()] or [*roles.problems()]
     assert problems[0][: len(message)] == message
 
 
@@ -253,7 +253,7 @@ REMEDIES = {
 @pytest.mark.parametrize(("changes", "remedy"), REMEDIES.values(), ids=REMEDIES)
 def test_what_to_do_about_it(changes: dict[str, str], remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     change_template(monkeypatch, changes)
-    [problem] = grants.problems()
+    [problem] = roles.problems()
     assert problem.startswith("PaymentRole doesn't allow exactly what payment.app tells\n")
     assert problem.endswith(remedy)
 
@@ -366,12 +366,12 @@ PATTERNS = [
 
 @pytest.mark.parametrize(("pattern", "sources"), PATTERNS)
 def test_a_pattern_matches(pattern: dict[str, object], sources: dict[str, bool]) -> None:
-    assert {source: patterns.matches(pattern, {"source": source}) for source in sources} == sources
+    assert {source: event_patterns.matches(pattern, {"source": source}) for source in sources} == sources
 
 
 def test_an_or_of_one_is_no_or() -> None:
-    with pytest.raises(patterns.Unknown, match="or"):
-        patterns.matches({"$or": [{"source": ["a"]}]}, {"source": "a"})
+    with pytest.raises(event_patterns.Unknown, match="or"):
+        event_patterns.matches({"$or": [{"source": ["a"]}]}, {"source": "a"})
 
 
 UNKNOWN = [
@@ -387,5 +387,5 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("wanted", UNKNOWN, ids=str)
 def test_a_pattern_that_is_not_understood_is_no_match(wanted: object) -> None:
-    with pytest.raises(patterns.Unknown):
-        patterns.matches({"source": [wanted]}, {"source": "a"})
+    with pytest.raises(event_patterns.Unknown):
+        event_patterns.matches({"source": [wanted]}, {"source": "a"})

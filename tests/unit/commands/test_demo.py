@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from sagactl.cli import app
 from sagactl.commands import demo
-from sagactl.design.ways import five_ways
-from sagactl.stack import books, shop, trial
-from sagactl.stack.deployed import Stack
+from sagactl.design.five_ways import five_ways
+from sagactl.stack import audit, demo_orders, shop
+from sagactl.stack.demo_orders import Trial
+from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
-from sagactl.stack.trial import Trial
 
 type Outcome = Callable[..., None]
 GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]
@@ -33,12 +33,12 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
                 one.timeline = [CREATED, SHIPPED]
 
         monkeypatch.setattr(demo, "follow", follow)
-        monkeypatch.setattr(books, "audit", lambda *_: list(problems))
+        monkeypatch.setattr(audit, "audit", lambda *_: list(problems))
 
     monkeypatch.setattr(demo, "deployed", lambda *_, **__: None)
-    monkeypatch.setattr(trial, "place", lambda *_: None)
+    monkeypatch.setattr(demo_orders, "place", lambda *_: None)
     monkeypatch.setattr(shop, "set_available", lambda *_: None)
-    monkeypatch.setattr(books, "stock", lambda *_: {})
+    monkeypatch.setattr(audit, "stock", lambda *_: {})
     return outcome
 
 

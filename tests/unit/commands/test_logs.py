@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from sagactl.cli import app
 from sagactl.commands import logs as commands_logs
 from sagactl.stack import aws, journal, logs
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 ID = str(ORDER_ID)
 START_MS = 1_769_860_800_000  # 2026-01-31T12:00:00Z

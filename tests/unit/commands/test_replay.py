@@ -17,7 +17,7 @@ from sagactl.cli import app
 from sagactl.commands import replay as commands_replay
 from sagactl.errors import SagaError
 from sagactl.stack import journal, replay
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 OTHER = "00000000-0000-4000-8000-000000000002"
 STACK: Any = None  # the journal is the tests' own

@@ -18,8 +18,8 @@ from saga.event import Metadata, Timestamp
 from saga.ledger import Entry, Heard, State
 from sagactl.cli import app
 from sagactl.commands import trace as commands_trace
-from sagactl.stack import aws, books, journal
-from sagactl.stack.deployed import Stack
+from sagactl.stack import aws, entries, journal
+from sagactl.stack.deployed_stack import Stack
 from shipping.reactions import Shipment
 
 STACK = Stack(aws.Target(None), {})
@@ -49,10 +49,10 @@ def entry(state: State, heard: str, **told: int) -> Entry[Any]:
 def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Says what the journal and the services' tables have of the order."""
 
-    def known(*items: dict[str, Any], **entries: Entry[Any]) -> None:
-        found = dict.fromkeys(("order", "payment", "inventory", "shipping")) | entries
+    def known(*items: dict[str, Any], **recorded: Entry[Any]) -> None:
+        found = dict.fromkeys(("order", "payment", "inventory", "shipping")) | recorded
         monkeypatch.setattr(journal, "events", lambda *_: list(items))
-        monkeypatch.setattr(books, "entries", lambda *_: found)
+        monkeypatch.setattr(entries, "entries", lambda *_: found)
         monkeypatch.setattr(commands_trace, "find", lambda **_: STACK)
 
     return known

@@ -9,7 +9,7 @@ from contracts.events import EVENTS, OrderCreated, OrderExpired
 from order.reactions import Order
 from saga.event import Event
 from sagactl.design import choreography
-from sagactl.local.loading import load
+from sagactl.local.functions import load
 
 GIVEN = {"order_id", "timestamp", "metadata"}  # to every fact, besides what its teller's state says
 
@@ -32,9 +32,9 @@ def test_every_event_is_told_by_the_service_whose_it_is() -> None:
     assert told == {event: event.source.removeprefix("saga.") for event in EVENTS.values()}
 
 
-def test_what_is_told_unasked() -> None:
-    unasked = [event for step in choreography.steps() if step.heard is None for event in step.tells]
-    assert unasked == [OrderCreated, OrderExpired]
+def test_what_is_told_without_hearing_an_event() -> None:
+    triggered = [event for step in choreography.steps() if step.heard is None for event in step.tells]
+    assert triggered == [OrderCreated, OrderExpired]
 
 
 @pytest.mark.parametrize("service", choreography.services())

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sagactl.design import deployment_drawing, wiring
+from sagactl.design import connections, deployment_drawing
 from sagactl.design.template import functions, resources
 from sagactl.paths import PROJECT
 
@@ -22,14 +22,14 @@ def test_the_readme_shows_it() -> None:
 
 
 def test_every_function_and_every_table_is_in_it() -> None:
-    assert len(wiring.rows()) >= len(functions())
-    assert {row.function for row in wiring.rows()} - {""} <= set(TEXTS)
+    assert len(connections.rows()) >= len(functions())
+    assert {row.function for row in connections.rows()} - {""} <= set(TEXTS)
     assert resources("AWS::DynamoDB::Table").keys() <= set(TEXTS)
 
 
 def test_every_queue_is_in_it() -> None:
-    dead_letters = {row.dead_letters for row in wiring.rows()} - {""}
-    polled = {row.way_in for row in wiring.rows() if row.kind == wiring.QUEUE}
+    dead_letters = {row.dead_letters for row in connections.rows()} - {""}
+    polled = {row.way_in for row in connections.rows() if row.kind == connections.QUEUE}
     assert dead_letters | polled == resources("AWS::SQS::Queue").keys()
 
 

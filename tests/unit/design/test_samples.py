@@ -14,7 +14,7 @@ from saga.bus import ENTRIES_MAX
 from saga.serialization import parse
 from sagactl.design import samples
 from sagactl.design.template import TEMPLATE
-from sagactl.local.loading import load
+from sagactl.local.functions import load
 from sagactl.paths import PROJECT
 
 FOLDER = PROJECT / "events"

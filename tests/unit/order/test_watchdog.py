@@ -9,9 +9,9 @@ from support.emulation import Aws
 from support.given import AT, ORDER_ID
 
 from contracts.events import OrderExpired
-from order.unasked import expire
+from order.triggers import expire
 from saga.event import Metadata, Timestamp
-from sagactl.local.loading import load
+from sagactl.local.functions import load
 
 watchdog = load("order.watchdog")
 

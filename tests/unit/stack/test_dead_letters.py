@@ -19,7 +19,7 @@ from sagactl.cli import app
 from sagactl.commands import dlq
 from sagactl.stack import aws, dead_letters
 from sagactl.stack.dead_letters import DeadLetter, Failure
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import redrive
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:saga-payment"

@@ -7,12 +7,12 @@ from rich.console import Group
 from rich.table import Table
 
 from sagactl.bench.cold_start import compare_start, ratio_max, zip_bytes_of
+from sagactl.bench.comparison import Compared
 from sagactl.bench.invocation import compare_invocations, dollars_per_million
-from sagactl.bench.pairs import Compared
 from sagactl.commands.options import Json
 from sagactl.design import template
 from sagactl.errors import SagaError
-from sagactl.stack.deployment import BUILD, build, compile_bytecode, forget_bytecode
+from sagactl.stack.deploy import BUILD, build, compile_bytecode, forget_bytecode
 from sagactl.terminal import err, figures, progress, result
 
 Pairs = Annotated[int, typer.Option("--pairs", min=1, max=1000, help="How many measurements of each kind.")]

@@ -4,8 +4,8 @@ from rich.console import Group
 from rich.table import Table
 
 from sagactl.bench.conflicts import conflicts
+from sagactl.bench.cost import PATHS, Walked, walk
 from sagactl.bench.meter import PRICES, Usage, plain
-from sagactl.bench.paths import PATHS, Walked, walk
 from sagactl.bench.serial import running
 from sagactl.commands.options import Json
 from sagactl.design import template

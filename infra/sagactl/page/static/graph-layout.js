@@ -43,7 +43,7 @@ function uprightPoint({ across }, share) {
 
 /** `depth` is a node's column; `across` is its place in it, from -1 to 1. */
 function placeNodes(services, events) {
-  const opener = events.find((event) => event.isUnasked).toldBy;
+  const opener = events.find((event) => event.isTriggered).toldBy;
   const depths = depthsFrom(opener, events);
   const nodes = services.map((service) => {
     return { service, depth: depths.get(service) ?? 1, isEnd: false };

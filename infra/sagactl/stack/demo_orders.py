@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sagactl.design import choreography
-from sagactl.design.ways import UNITS, Way, five_ways
-from sagactl.stack import books, journal, shop
-from sagactl.stack.deployed import Stack
+from sagactl.design.five_ways import UNITS, Way, five_ways
+from sagactl.stack import audit, entries, journal, shop
+from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_SECONDS = 60
 PERIOD_SECONDS = 0.2
@@ -69,11 +69,11 @@ def problems(stack: Stack, trials: Iterable[Trial], stocked: dict[str, int]) -> 
         order_ids.append(trial.order_id)
         if trial.status != trial.way.ends:
             found.append(f"{trial.way.title}: {trial.status}, not {trial.way.ends}")
-    return found + books.audit(stack, order_ids, stocked)
+    return found + audit.audit(stack, order_ids, stocked)
 
 
 def _look(stack: Stack, trial: Trial) -> None:
     trial.timeline = journal.timeline(stack, trial.order_id)
-    order = books.state_of(stack, "order", trial.order_id)
+    order = entries.state_of(stack, "order", trial.order_id)
     if order:
         trial.status = order.status

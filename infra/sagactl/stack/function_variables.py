@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sagactl.stack.aws import STACK_NAME
-from sagactl.stack.deployed import Stack
+from sagactl.stack.deployed_stack import Stack
 
 _THIS_MACHINE = "host.docker.internal"  # as containers name it
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from sagactl.checks import policies, rules
-from sagactl.checks.hints import difference, remedy
-from sagactl.checks.policies import Call
-from sagactl.design import choreography, sections, template
+from sagactl.checks import iam, rules
+from sagactl.checks.iam import Call
+from sagactl.checks.messages import difference, remedy
+from sagactl.design import choreography, template, template_sections
 from sagactl.design.template import Function, listed, logical_id, resources, text
 
 BUS = "${Bus.Arn}"
@@ -41,12 +41,12 @@ def telling(function: Function) -> Iterator[str]:
     """The role may put on the bus exactly what the function's handler tells, of every event from every source."""
     told = choreography.told_by(choreography.wired_in(function.module))
     wanted = {(fact.source, fact.name) for fact in told}
-    granted = policies.statements(function)
-    found = {pair for pair in rules.EVERY if policies.allowed(granted, _put(*pair))}
+    granted = iam.statements(function)
+    found = {pair for pair in rules.EVERY if iam.allowed(granted, _put(*pair))}
     if found != wanted:
         yield (
             f"{function.role} doesn't allow exactly what {function.module} tells{difference(found, wanted)}\n"
-            f"{remedy(sections.telling(function))}"
+            f"{remedy(template_sections.telling(function))}"
         )
 
 
@@ -64,7 +64,7 @@ def tables(function: Function) -> Iterator[str]:
 
 def platform(function: Function) -> Iterator[str]:
     """Of what Lambda itself does in the function's name, the role grants what is needed, and nothing else."""
-    needed = set(policies.platform_calls(function))
+    needed = set(iam.platform_calls(function))
     found = {call for call in _calls(function) if call.action.startswith(("logs:", "sqs:"))}
     for call in sorted(needed - found):
         yield f"{function.role} lacks what Lambda needs for {function.name}:\n{_statement(call)}"
@@ -75,7 +75,7 @@ def platform(function: Function) -> Iterator[str]:
 def _calls(function: Function) -> list[Call]:
     """Returns each action on each resource that the role's statements name, whatever their conditions."""
     found = []
-    for statement in policies.statements(function):
+    for statement in iam.statements(function):
         pairs = product(listed(statement["Action"]), listed(statement["Resource"]))
         found += [Call(action, text(resource)) for action, resource in pairs]
     return found
@@ -90,7 +90,7 @@ def conditions() -> Iterator[str]:
     for function in template.functions():
         if function.role not in resources("AWS::IAM::Role"):
             continue
-        for statement in policies.statements(function):
+        for statement in iam.statements(function):
             for operator in statement.get("Condition", {}).keys() - {"StringEquals"}:
                 yield f"{function.role} has a condition {operator}. Every value here is known: use StringEquals."
 
@@ -148,7 +148,7 @@ def queue_policies() -> Iterator[str]:
                 wanted = set(senders.pop(queue, []))
                 yield from _senders(name, statement, queue, wanted)
     for queue in senders:
-        yield f"{queue} has no policy that lets rules send to it\n{remedy(sections.sending(queue))}"
+        yield f"{queue} has no policy that lets rules send to it\n{remedy(template_sections.sending(queue))}"
 
 
 def _senders(name: str, statement: dict[str, Any], queue: str, wanted: set[str]) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _senders(name: str, statement: dict[str, Any], queue: str, wanted: set[str])
         lines += [f"\n    too much: {arn}" for arn in sorted(found - wanted)]
         yield (
             f"{name} must let the rules that send to {queue} do so, and nobody else{''.join(lines)}\n"
-            f"{remedy(sections.sending(queue))}"
+            f"{remedy(template_sections.sending(queue))}"
         )
 
 

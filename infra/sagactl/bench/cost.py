@@ -10,9 +10,9 @@ from saga.event import Timestamp
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
 from sagactl.design import choreography
-from sagactl.design.ways import PRODUCT, UNITS, Way, five_ways
-from sagactl.local import loading
-from sagactl.stack import books, shop
+from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.local import functions
+from sagactl.stack import entries, shop
 
 
 class SagaPath(NamedTuple):
@@ -52,7 +52,7 @@ def walk(serial: Serial, path: SagaPath, key: str) -> Walked:
         else:
             order_id = serial.place(path.way.wanted, key)
         serial.deliver(path.times)
-    status = books.state_of(serial.stack, "order", order_id).status
+    status = entries.state_of(serial.stack, "order", order_id).status
     if status not in choreography.closed():
         raise AssertionError(f"the order of {key!r} is {status} in the end")
     return walked
@@ -69,7 +69,7 @@ def _find_late(serial: Serial, walked: Walked) -> None:
 @contextmanager
 def _placed_past_its_deadline() -> Iterator[None]:
     """An order that is placed in the block is past its deadline afterwards."""
-    deadline = timedelta(seconds=int(loading.environment("order.watchdog")["DEADLINE_SECONDS"]))
+    deadline = timedelta(seconds=int(functions.environment("order.watchdog")["DEADLINE_SECONDS"]))
     opened_at = Timestamp.of(datetime.now(UTC) - deadline - timedelta(minutes=1))
     with patch.object(Timestamp, "now", classmethod(lambda _: opened_at)):
         yield

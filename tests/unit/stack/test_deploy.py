@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sagactl.stack import deployment
+from sagactl.stack import deploy
 from sagactl.stack.aws import Target
 
 UNCHECKED = 1  # in a .pyc's flags: by the source's hash, which is not looked at
@@ -25,10 +25,10 @@ def test_aws_gets_bytecode_as_lambda_can_write_none(
         else:
             flags.extend(path.read_bytes()[4] for path in tmp_path.rglob("__pycache__/app.cpython-313.pyc"))
 
-    monkeypatch.setattr(deployment, "BUILD", tmp_path)
-    monkeypatch.setattr(deployment, "sam", sam)
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    monkeypatch.setattr(deploy, "sam", sam)
     monkeypatch.setattr(Target, "check", lambda _: None)
-    monkeypatch.setattr(deployment, "prepare_local", lambda _: [])
-    monkeypatch.setattr(deployment, "stack_outputs", lambda _: {})
-    deployment.deploy(Target(endpoint), {})
+    monkeypatch.setattr(deploy, "prepare_local", lambda _: [])
+    monkeypatch.setattr(deploy, "stack_outputs", lambda _: {})
+    deploy.deploy(Target(endpoint), {})
     assert flags == ([UNCHECKED] if packed else [])

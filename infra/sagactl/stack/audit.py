@@ -1,17 +1,14 @@
-"""The books: do money and stock balance? Read from the services' own tables, whatever their events say."""
+"""The audit: do money and stock balance? Read from the services' own tables, whatever their events say."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
 
 from inventory.reactions import Reservation
-from saga.ledger import Entry, State
 from saga.serialization import from_builtins
 from sagactl.design import choreography
-from sagactl.stack import shop
-from sagactl.stack.deployed import Stack
+from sagactl.stack import entries, shop
+from sagactl.stack.deployed_stack import Stack
 
 # What was done to an order, by service: all of it if the order is COMPLETED, and none of it if it is FAILED.
 _DONE = {"payment": "CHARGED", "inventory": "RESERVED", "shipping": "SHIPPED"}
@@ -21,7 +18,7 @@ def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> li
     """Returns a line for each problem: an order still open, money or goods astray, stock other than `stocked`."""
     problems: list[str] = []
     for order_id in order_ids:
-        problems += _audit_order(order_id, states(stack, order_id))
+        problems += _audit_order(order_id, entries.states(stack, order_id))
     found = stock(stack)
     for product_id in sorted(found.keys() | stocked.keys()):
         units = found.get(product_id, 0)
@@ -38,37 +35,6 @@ def stock(stack: Stack) -> dict[str, int]:
         reservation = from_builtins(item, Reservation)
         units[reservation.product_id] += reservation.held
     return {product_id: held for product_id, held in units.items() if product_id}
-
-
-def states(stack: Stack, order_id: str) -> dict[str, Any]:
-    """Returns each service's State of the order, None where the service has none."""
-    return {service: entry and entry.state for service, entry in entries(stack, order_id).items()}
-
-
-def state_of(stack: Stack, service: str, order_id: str) -> Any:
-    """Returns the service's State of the order, or None."""
-    entry = entry_of(stack, service, order_id)
-    return entry and entry.state
-
-
-def entries(stack: Stack, order_id: str) -> dict[str, Entry[Any] | None]:
-    """Returns each deployed service's entry about the order, None where the service has none."""
-    deployed = [service for service in choreography.services() if stack.has_table(service)]
-    with ThreadPoolExecutor(len(deployed)) as pool:
-        found = pool.map(lambda service: entry_of(stack, service, order_id), deployed)
-        return dict(zip(deployed, found, strict=True))
-
-
-def entry_of(stack: Stack, service: str, order_id: str) -> Entry[Any] | None:
-    from saga.dynamodb import DynamoLedger
-
-    ledger = DynamoLedger(stack.client("dynamodb"), stack.table(service), state_type(service))
-    return ledger.recall(UUID(order_id))
-
-
-def state_type(service: str) -> type[State]:
-    """Returns the State that the service's reactions return."""
-    return next(step.state for step in choreography.steps() if step.service == service and step.state)
 
 
 def _audit_order(order_id: str, found: dict[str, Any]) -> Iterator[str]:

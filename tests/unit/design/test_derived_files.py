@@ -8,10 +8,10 @@ from openapi_spec_validator import validate
 from support.answers import exactly, validator
 
 from contracts.events import EVENTS
-from sagactl.checks import derived as check
-from sagactl.design import asyncapi, choreography, derived, openapi, samples
+from sagactl.checks import derived_files as check
+from sagactl.design import asyncapi, choreography, derived_files, openapi, samples
 from sagactl.design.schemas import schema
-from sagactl.local.asyncapi import SPECIFICATION
+from sagactl.local.asyncapi_schema import SPECIFICATION
 
 
 def test_everything_derived_is_what_the_code_says() -> None:
@@ -19,8 +19,8 @@ def test_everything_derived_is_what_the_code_says() -> None:
 
 
 def test_a_file_of_an_event_that_is_no_more_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = {path: content for path, content in derived.files().items() if "OrderExpired" not in path}
-    monkeypatch.setattr(derived, "files", lambda: kept)
+    kept = {path: content for path, content in derived_files.files().items() if "OrderExpired" not in path}
+    monkeypatch.setattr(derived_files, "files", lambda: kept)
     [problem] = check.problems()
     for path in ("events/OrderExpired.json", "events/entries/OrderExpired.json", "events/schemas/OrderExpired.json"):
         assert path in problem

@@ -1,4 +1,4 @@
-"""The books: what is wrong in what the services recorded."""
+"""The audit: what is wrong in what the services recorded."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ from payment.reactions import Payment
 from saga.dynamodb import DynamoLedger
 from saga.ledger import Entry, State
 from sagactl.design import choreography
-from sagactl.local.loading import tables
-from sagactl.stack import aws, books, shop
-from sagactl.stack.deployed import Stack
+from sagactl.local.functions import tables
+from sagactl.stack import audit, aws, entries, shop
+from sagactl.stack.deployed_stack import Stack
 from shipping.reactions import Shipment
 
 PRODUCT, STOCKED = "item-001", 500
@@ -91,7 +91,7 @@ def stack(nowhere: aws.Target) -> Iterator[Stack]:
 def record(stack: Stack, states: tuple[State, ...]) -> None:
     """Has each service record its state, and the stock what is left besides."""
     for state in states:
-        service = next(name for name in choreography.services() if isinstance(state, books.state_type(name)))
+        service = next(name for name in choreography.services() if isinstance(state, entries.state_type(name)))
         entry = Entry(ORDER_ID, 1, AT, state, {}, {})
         DynamoLedger(stack.client("dynamodb"), stack.table(service), type(state)).record(entry, None)
     for product_id in (PRODUCT, "item-002"):
@@ -99,20 +99,20 @@ def record(stack: Stack, states: tuple[State, ...]) -> None:
         shop.set_available(stack, product_id, STOCKED - held)
 
 
-def audit(stack: Stack, **stocked: int) -> list[str]:
-    return books.audit(stack, [str(ORDER_ID)], {PRODUCT: STOCKED, "item-002": STOCKED} | stocked)
+def problems(stack: Stack, **stocked: int) -> list[str]:
+    return audit.audit(stack, [str(ORDER_ID)], {PRODUCT: STOCKED, "item-002": STOCKED} | stocked)
 
 
 @pytest.mark.parametrize("states", BALANCED)
 def test_an_order_is_done_in_full_or_not_at_all(stack: Stack, states: tuple[State, ...]) -> None:
     record(stack, states)
-    assert audit(stack) == []
+    assert problems(stack) == []
 
 
 @pytest.mark.parametrize(("states", "problem"), ASTRAY)
 def test_anything_else_is_a_problem(stack: Stack, states: tuple[State, ...], problem: str) -> None:
     record(stack, states)
-    [said] = audit(stack)
+    [said] = problems(stack)
     assert said.startswith(f"{ORDER_ID}: ")
     assert problem in said
 
@@ -125,7 +125,7 @@ def test_every_service_that_is_deployed_has_an_entry(stack: Stack, monkeypatch: 
     monkeypatch.setattr(choreography, "services", lambda: (*services, "gifts", "undeployed"))
     with_gifts = Stack(stack.where, stack.outputs | {"GiftsTable": stack.table("shipping")})
     record(stack, (SHIPPED,))
-    found = books.states(with_gifts, str(ORDER_ID))
+    found = entries.states(with_gifts, str(ORDER_ID))
     assert list(found) == [*services, "gifts"]
     assert found["gifts"] == found["shipping"] == SHIPPED
 
@@ -133,12 +133,12 @@ def test_every_service_that_is_deployed_has_an_entry(stack: Stack, monkeypatch: 
 def test_stock_is_what_is_available_or_held(stack: Stack) -> None:
     record(stack, (COMPLETED, CHARGED, RESERVED, SHIPPED))
     assert shop.available(stack) == {PRODUCT: STOCKED - 2, "item-002": STOCKED}
-    assert books.stock(stack) == {PRODUCT: STOCKED, "item-002": STOCKED}
+    assert audit.stock(stack) == {PRODUCT: STOCKED, "item-002": STOCKED}
 
 
 def test_stock_that_appears_or_vanishes_is_a_problem(stack: Stack) -> None:
     record(stack, (COMPLETED, CHARGED, RESERVED, SHIPPED))
-    assert audit(stack, **{PRODUCT: 501, "item-002": 0, "item-003": 1}) == [
+    assert problems(stack, **{PRODUCT: 501, "item-002": 0, "item-003": 1}) == [
         "item-001: 500 available or held, 501 stocked",
         "item-002: 500 available or held, 0 stocked",
         "item-003: 0 available or held, 1 stocked",

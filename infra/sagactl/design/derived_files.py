@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from contracts.events import EVENTS
-from sagactl.design import asyncapi, choreography, deployment_drawing, drawing, openapi, samples, sections, template
+from sagactl.design import (
+    asyncapi,
+    choreography,
+    deployment_drawing,
+    drawing,
+    openapi,
+    samples,
+    template,
+    template_sections,
+)
 from sagactl.design.schemas import schema
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
@@ -19,7 +28,7 @@ def files() -> dict[str, str]:
     if choreography.has_cycle():
         raise SagaError("An event leads back to itself", "Find out which one: make check")
     found = {
-        "template.yaml": sections.rewritten(template.TEXT),
+        "template.yaml": template_sections.rewritten(template.TEXT),
         "events/asyncapi.json": _json(asyncapi.document()),
         "events/openapi.json": _json(openapi.document()),
         "events/choreography.svg": drawing.svg() + "\n",

@@ -5,9 +5,9 @@ import yaml
 
 from contracts.events import EVENTS
 from saga.event import Event
-from sagactl.checks import patterns
+from sagactl.checks import event_patterns
 from sagactl.checks.rules import EVERY, FACTS, STRAYS, Pairs
-from sagactl.design import choreography, sections, template
+from sagactl.design import choreography, template, template_sections
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 
@@ -15,30 +15,32 @@ TEXT = (PROJECT / "template.yaml").read_text()
 
 
 def test_the_template_is_written_as_it_is() -> None:
-    assert sections.rewritten(TEXT) == TEXT
-    assert sections.stale(TEXT) == []
+    assert template_sections.rewritten(TEXT) == TEXT
+    assert template_sections.stale(TEXT) == []
 
 
 def test_every_section_is_there() -> None:
-    assert sorted(sections.titles(TEXT)) == sorted(sections.sections().keys() - HAND_WRITTEN)
+    assert sorted(template_sections.titles(TEXT)) == sorted(template_sections.sections().keys() - HAND_WRITTEN)
 
 
 HAND_WRITTEN = {"who sends to JournalQueue", "who sends to JournalDeadLetterQueue"}  # one rule, by its name
 
 
-@pytest.mark.parametrize("title", [title for title in sections.titles(TEXT) if sections.sections()[title]])
+@pytest.mark.parametrize(
+    "title", [title for title in template_sections.titles(TEXT) if template_sections.sections()[title]]
+)
 def test_a_section_that_is_emptied_is_written_again(title: str) -> None:
     begin = TEXT.index(f"# derived: {title}\n") + len(f"# derived: {title}\n")
     end = TEXT.rindex("\n", begin, TEXT.index("# end derived", begin)) + 1
     emptied = TEXT[:begin] + TEXT[end:]
     assert emptied != TEXT
-    assert sections.stale(emptied) == [title]
-    assert sections.rewritten(emptied) == TEXT
+    assert template_sections.stale(emptied) == [title]
+    assert template_sections.rewritten(emptied) == TEXT
 
 
 def test_comments_and_formatting_around_a_section_stay() -> None:
     text = "a:   1  # one\n   # derived: strays\n   anything: goes\n   # end derived\n\n# two\n"
-    written = sections.rewritten(text)
+    written = template_sections.rewritten(text)
     assert written.startswith("a:   1  # one\n   # derived: strays\n   EventPattern:\n     $or:\n")
     assert written.endswith("\n   # end derived\n\n# two\n")
 
@@ -54,12 +56,12 @@ def test_comments_and_formatting_around_a_section_stay() -> None:
 )
 def test_a_section_without_beginning_or_end_is_refused(text: str) -> None:
     with pytest.raises(SagaError, match="without its beginning or its end"):
-        sections.rewritten(text)
+        template_sections.rewritten(text)
 
 
 def test_a_section_that_nothing_is_derived_for_is_refused() -> None:
     with pytest.raises(SagaError, match="Nothing is derived for `# derived: what paymnt hears`"):
-        sections.rewritten("# derived: what paymnt hears\n# end derived\n")
+        template_sections.rewritten("# derived: what paymnt hears\n# end derived\n")
 
 
 # -- patterns
@@ -68,7 +70,9 @@ def test_a_section_that_nothing_is_derived_for_is_refused() -> None:
 def matched(lines: list[str]) -> Pairs:
     [pattern] = yaml.safe_load("\n".join(lines)).values()
     return {
-        (source, name) for source, name in EVERY if patterns.matches(pattern, {"source": source, "detail-type": name})
+        (source, name)
+        for source, name in EVERY
+        if event_patterns.matches(pattern, {"source": source, "detail-type": name})
     }
 
 
@@ -76,11 +80,11 @@ def matched(lines: list[str]) -> Pairs:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_pattern_matches_what_is_heard_and_nothing_else(service: str, count: int) -> None:
     heard = choreography.hears_of(service)[:count]
-    assert matched(sections._pattern(heard)) == {(event.source, event.name) for event in heard}
+    assert matched(template_sections._pattern(heard)) == {(event.source, event.name) for event in heard}
 
 
 def test_strays_are_what_no_service_may_tell() -> None:
-    assert matched(sections._strays()) == STRAYS
+    assert matched(template_sections._strays()) == STRAYS
     assert not STRAYS & FACTS
 
 
@@ -88,7 +92,7 @@ def test_strays_are_what_no_service_may_tell() -> None:
 
 
 def granted(*facts: type[Event]) -> list[dict[str, object]]:
-    found = template.parsed("\n".join(sections._grant(facts))) or []
+    found = template.parsed("\n".join(template_sections._grant(facts))) or []
     return [statement["Condition"]["StringEquals"] for statement in found]
 
 
