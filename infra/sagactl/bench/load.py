@@ -4,13 +4,13 @@ import time
 from functools import partial
 
 from sagactl.bench import timing
+from sagactl.design import choreography
 from sagactl.stack import audit, shop
 from sagactl.stack.aws import STACK_NAME
 from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import err, progress
 
 _IN_FLIGHT_MAX = 64
-_WRITERS = ("order", "order-http", "payment", "inventory", "shipping")
 
 
 def run_load(
@@ -42,10 +42,11 @@ def _product(number: int) -> str:
 
 
 def _conflicts(stack: Stack, since_ms: int) -> int:
-    """Counts the lines of the metric Conflicts in the functions' logs."""
+    """Counts the lines of the metric Conflicts in the logs of the functions that write to a service's table."""
     pages = stack.client("logs").get_paginator("filter_log_events")
+    writers = [service for service in choreography.services() if stack.has_table(service)]
     count = 0
-    for name in _WRITERS:
+    for name in [*writers, "order-http"]:
         for page in pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{name}", startTime=since_ms):
             count += sum('"Conflicts":' in event["message"] for event in page["events"])
     return count
