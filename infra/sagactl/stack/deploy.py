@@ -19,11 +19,11 @@ from sagactl.stack.aws import Target, stack_outputs
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
-Step = Callable[[str], AbstractContextManager[None]]
+Progress = Callable[[str], AbstractContextManager[None]]
 
 
 def deploy(
-    where: Target, parameters: Mapping[str, str], *, verbose: bool = False, step: Step = lambda _: nullcontext()
+    where: Target, parameters: Mapping[str, str], *, verbose: bool = False, step: Progress = lambda _: nullcontext()
 ) -> dict[str, str]:
     """Builds and deploys the stack, and returns its outputs. `step` is entered with the title of each step.
 
