@@ -90,7 +90,7 @@ fuzz: setup ## Send 20,000 inputs made from the schemas, valid and not, through 
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
 .PHONY: pictures
-pictures: setup ## Take the pictures of the page in docs/ anew; needs Chromium
+pictures: setup ## Take the pictures of the page in docs/ again; needs Chromium
 	@PYTHONPATH=tests .venv/bin/python -m browser.pictures
 
 PLOTS ?= docs/performance
@@ -125,7 +125,7 @@ baseline: setup ## Accept the events as they are: later ones must be compatible 
 # The locks name versions and hashes, and no place that they come from.
 COMPILE := $(UV) pip compile --universal --generate-hashes --no-header --python-version 3.13
 .PHONY: lock
-lock: .venv/bin/uv ## Write the lock files anew; LOCK=--upgrade takes newer versions
+lock: .venv/bin/uv ## Write the lock files again; LOCK=--upgrade takes newer versions
 	@$(COMPILE) $(LOCK) --group uv -o requirements/uv.txt
 	@$(COMPILE) $(LOCK) --group functions -o functions/requirements.txt
 	@$(COMPILE) $(LOCK) pyproject.toml --group dev -o requirements/dev.txt

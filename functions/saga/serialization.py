@@ -14,7 +14,7 @@ from msgspec import Struct, inspect
 
 
 class Refused(ValueError):
-    """Input that no retry can mend; `problems` names everything that is wrong with it."""
+    """Input that no retry can fix; `problems` names everything that is wrong with it."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))

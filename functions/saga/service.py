@@ -109,7 +109,7 @@ class Service[S: State]:
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))
         if name not in self.hears:
-            raise Refused(["detail-type: no event that is heard here"])
+            raise Refused(["detail-type: not an event that this service hears"])
         kind = self.hears[name]
         if envelope.get("source") != kind.source:
             raise Refused([f"source: {name} is told by {kind.source} alone"])

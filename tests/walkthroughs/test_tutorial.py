@@ -46,5 +46,5 @@ def test_every_step_works(copy: Path) -> None:
     finally:
         follow(".venv/bin/saga down", port, folder=copy)
     assert "Not decided yet." in said
-    assert "missing: OrderCreated from saga.order\n  Write it anew:\n    make derive" in said
+    assert "missing: OrderCreated from saga.order\n  Write it again:\n    make derive" in said
     assert re.search(r"loyalty +EARNED +.*points 100", said)

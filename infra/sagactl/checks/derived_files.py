@@ -8,7 +8,7 @@ from sagactl.design import derived_files, template, template_sections
 def problems() -> Iterator[str]:
     found = [_named(path) for path in derived_files.stale()] + derived_files.left_over()
     if found:
-        yield f"Not what the event types and signatures say: {', '.join(found)}. Write them anew:\n    make derive"
+        yield f"Not what the event types and signatures say: {', '.join(found)}. Write them again:\n    make derive"
 
 
 def _named(path: str) -> str:

@@ -21,5 +21,5 @@ def remedy(title: str) -> str:
             "    # end derived"
         )
     if title in template_sections.stale(template.TEXT):
-        return "  Write it anew:\n    make derive"
+        return "  Write it again:\n    make derive"
     return f"  The section `# derived: {title}` is right. Delete what else in template.yaml says otherwise."

@@ -55,7 +55,7 @@ def _write(files: dict[str, str]) -> None:
     code = [name for name in files if name.endswith(".py")]
     _python("ruff", "check", "--quiet", "--fix", "--select=I", *code)
     _python("ruff", "format", "--quiet", *code)
-    _python("sagactl.design.derived_files")  # anew, because the code is new
+    _python("sagactl.design.derived_files")  # in a new process, because the code is new
 
 
 def _python(*module: str) -> None:

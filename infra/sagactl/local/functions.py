@@ -58,7 +58,7 @@ def log_to_stdout() -> None:
 
 
 def load(module: str) -> ModuleType:
-    """Imports a function's module anew, as a cold start does, with its own environment."""
+    """Imports a function's module again, as a cold start does, with its own environment."""
     log_to_stdout()
     for function in functions():
         sys.modules.pop(function.module, None)

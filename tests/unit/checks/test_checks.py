@@ -52,7 +52,7 @@ def test_a_rule_that_hears_what_no_code_handles(copy: Copy) -> None:
     assert message.startswith("""\
 The rules of OrderFunction don't match what order.app hears
     too much: PaymentOK from saga.payment
-  Write it anew:
+  Write it again:
     make derive
 """)
 
@@ -67,7 +67,7 @@ def test_a_grant_for_an_event_that_is_not_told(copy: Copy) -> None:
         == """\
 OrderWatchdogRole doesn't allow exactly what order.watchdog tells
     too much: OrderFailed from saga.order
-  Write it anew:
+  Write it again:
     make derive
 """
     )
@@ -142,9 +142,9 @@ CODE = {
         "infra/sagactl/paths.py", "from pathlib import Path\n", "from pathlib import Path\nimport sagactl.errors\n",
         "An import is not allowed:\n",
     ),
-    "a generated file that is not written anew": (
+    "a generated file that is not written again": (
         "events/asyncapi.json", '"asyncapi": "3.0.0"', '"asyncapi": "3.1.0"',
-        "Not what the event types and signatures say: events/asyncapi.json. Write them anew:\n    make derive",
+        "Not what the event types and signatures say: events/asyncapi.json. Write them again:\n    make derive",
     ),
 }
 # fmt: on
@@ -241,7 +241,7 @@ END = f"{FACTS}              # end derived\n"
 ANOTHER = "              - {Effect: Allow, Action: events:PutEvents, Resource: !GetAtt Bus.Arn}\n"
 REMEDIES = {
     # what is changed, each once, and what to do about it
-    "in the section": ({FACTS: "events:detail-type: [PaymentOK]\n"}, "  Write it anew:\n    make derive"),
+    "in the section": ({FACTS: "events:detail-type: [PaymentOK]\n"}, "  Write it again:\n    make derive"),
     "without the section": (
         {TELLS: "", END: "events:detail-type: [PaymentOK]\n"},
         f"    {TELLS.strip()}\n    # end derived",

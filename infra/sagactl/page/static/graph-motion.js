@@ -21,7 +21,7 @@ export function moveMark(graph, path, look) {
     const share = Math.min(Math.max((now - startedAt) / TRAVEL_MS, 0), 1);
     const { x, y } = path.getPointAtLength(length * eased(share));
     mark.setAttribute("transform", `translate(${x} ${y})`);
-    // The graph may have been drawn anew meanwhile, without the mark.
+    // The graph may have been drawn again meanwhile, without the mark.
     if (share < 1 && mark.isConnected) {
       requestAnimationFrame(step);
     } else {
