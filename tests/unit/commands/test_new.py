@@ -1,5 +1,6 @@
 """`saga new`: a service like the others, which only its decisions are missing from; or nothing at all."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def new(copy: Copy, *arguments: str) -> str:
 
 def run_table(copy: Copy) -> str:
     """The service's test, with the support of the project's own tests."""
-    return copy.run("-m", "pytest", "-q", "--override-ini", f"pythonpath={TESTS}", TABLE).stdout
+    return copy.run("-m", "pytest", "-q", "--override-ini", f"pythonpath={shlex.quote(str(TESTS))}", TABLE).stdout
 
 
 def test_all_else_is_right(copy: Copy) -> None:
