@@ -46,7 +46,7 @@ def main() -> int:
     everything = list[Found | Violation]()
     groups: list[Group] = []
     for budget, worlds in BUDGETS:
-        groups += [(budget, door, worlds) for door in DOORS]
+        groups.extend((budget, door, worlds) for door in DOORS)
     trials: list[Trial] = []
     for budget, door, worlds in groups:
         trials += [Trial(world, door, budget) for world in worlds]
