@@ -15,7 +15,7 @@ _DONE = {"payment": "CHARGED", "inventory": "RESERVED", "shipping": "SHIPPED"}
 
 
 def audit(stack: Stack, order_ids: Iterable[str], stocked: dict[str, int]) -> list[str]:
-    """Returns a line for each problem: an order still open, money or goods that do not match, stock other than `stocked`."""
+    """Returns a line for each problem: an open order, money or goods that do not match, stock other than `stocked`."""
     problems: list[str] = []
     for order_id in order_ids:
         problems += _audit_order(order_id, entries.states(stack, order_id))
