@@ -41,7 +41,7 @@ ORDERS = [
 OPEN_ORDERS = 2
 PACE_SECONDS = 4
 SIZE: ViewportSize = {"width": 1600, "height": 1000}
-MARKS_MIN = 4  # that move along the graph
+MARKS_MIN = 6  # that move along the graph
 
 type Scheme = Literal["light", "dark"]
 

@@ -27,6 +27,6 @@ def chromium() -> Iterator[Browser]:
         raise SagaError("There is no Chromium", "Install it: apt-get install -y chromium")
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=paths[0], args=_ARGUMENTS) as found,
+        playwright.chromium.launch(executable_path=paths[0], args=_ARGUMENTS) as browser,
     ):
-        yield found
+        yield browser

@@ -139,7 +139,7 @@ def _shifted(timestamp: str, by: timedelta) -> str:
 
 
 def _percentile(ordered: list[int], share: float) -> int | None:
-    """The smallest number that this share of all is not above; None if there are no numbers."""
+    """By nearest rank, as `0.5` for the median; None if there are no numbers."""
     if not ordered:
         return None
     return ordered[math.ceil(share * len(ordered)) - 1]

@@ -1,4 +1,4 @@
-"""What the page reads from its server, and what it has it do."""
+"""The answers to the page's requests: what it shows, and the orders and redrives that it asks for."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Endpoints:
         return JSONResponse({"services": choreography.services(), "events": events})
 
     def presets(self, _: Request) -> Response:
-        """The five ways an order can go, each as the order to place for it; and where the stack is."""
+        """An order to place for each of the five ways an order can go, and where the stack is."""
         stack = self._find()
         trials = demo_orders.five_trials(shop.available_of(stack, PRODUCT) or 0)
         ways = [{"title": one.way.title, "via": one.via} | one.way.wanted for one in trials]

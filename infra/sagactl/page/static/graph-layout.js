@@ -1,7 +1,8 @@
 // Where the choreography's nodes and edges go. Nothing here touches the page.
 //
 // Services stand in columns from left to right, or, in a narrow window, in rows from top to bottom
-// ("upright"). The service that opens an order also closes it, so it has the first node and the last.
+// ("upright"). The service that opens an order also closes it, so it has two nodes: the first and
+// the last.
 
 import { lookOf } from "./format.js";
 
@@ -100,10 +101,11 @@ function hearingNode(nodes, service) {
 }
 
 /** From the edge of one box to that of the other, past a point beside the straight way. */
-function curveOf({ from, to, look }, isUpright) {
+function curveOf(edge, isUpright) {
+  const { from, to } = edge;
   const dx = to.x - from.x;
   const dy = to.y - from.y;
-  const bend = bendOf({ from, to, look }, isUpright);
+  const bend = bendOf(edge, isUpright);
   const middle = {
     x: (from.x + to.x) / 2 - dy * bend,
     y: (from.y + to.y) / 2 + dx * bend,

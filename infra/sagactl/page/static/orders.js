@@ -12,6 +12,7 @@ const FILTERS = {
   Completed: ["COMPLETED"],
   Failed: ["FAILED"],
 };
+const NONE_SOUGHT = "No order in this list starts with that. Press Enter to look for a full ID.";
 
 const list = byId("orders");
 let filter = "All";
@@ -95,8 +96,7 @@ function showOrders() {
 }
 
 function emptyText() {
-  if (soughtId())
-    return "No order in this list starts with that. Press Enter to look for a full ID.";
+  if (soughtId()) return NONE_SOUGHT;
   if (filter === "All") return "No orders yet.";
   return `No ${filter.toLowerCase()} orders.`;
 }
@@ -104,11 +104,11 @@ function emptyText() {
 /** Keeps the rows that are there, so that the focus stays where it is. */
 function showRows(sought) {
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-  sought.forEach((order, place) => {
+  sought.forEach((order, index) => {
     const row = rows.get(order.orderId) ?? newRow(order);
     updateRow(row, order);
-    const inPlace = list.children[place] ?? null;
-    if (inPlace !== row) list.insertBefore(row, inPlace);
+    const current = list.children[index] ?? null;
+    if (current !== row) list.insertBefore(row, current);
   });
   while (list.children.length > sought.length) list.lastElementChild.remove();
 }

@@ -20,8 +20,8 @@ export function drawSequence(story, open) {
   const services = servicesIn(story);
   const columnWidth = (width - TIMES_WIDTH) / services.length;
   const columns = new Map();
-  services.forEach((service, place) => {
-    columns.set(service, TIMES_WIDTH + columnWidth * (place + 0.5));
+  services.forEach((service, index) => {
+    columns.set(service, TIMES_WIDTH + columnWidth * (index + 0.5));
   });
   const lifelines = services.flatMap((service) => drawLifeline(service, columns, height));
   const rows = story.events.map((event, number) => {
