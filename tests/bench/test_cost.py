@@ -11,6 +11,7 @@ from sagactl.bench.cost import PATHS, Walked, walk
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.serial import running
 from sagactl.cli import app
+from sagactl.paths import PROJECT
 
 
 class Cost(NamedTuple):
@@ -115,6 +116,14 @@ def test_a_large_event_is_billed_for_each_64_kb() -> None:
     meter._put_events({"body": json.dumps({"Entries": [entry]})})
     assert meter.usage.counts["event_chunks"] == 2
     assert meter.usage.dollars_per_million == 2
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_the_documentation_says_the_same(found: Measured, name: str) -> None:
+    cost = COSTS[name]
+    figures = [cost.events, cost.invocations, cost.write_units, cost.read_units, found.walked[name].saga.dollars]
+    row = [name.replace("_", " "), *map(str, figures)]
+    assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()
 
 
 def test_the_command_prints_what_was_counted() -> None:

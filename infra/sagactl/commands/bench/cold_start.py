@@ -51,7 +51,7 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {packed} bytecode."
     shown = Group(_starts_table(starts, limits), "", _invocations_table(invocations), "", size)
     result(fields, shown, as_json=as_json)
-    too_long = [name for name, start in starts.items() if start.ratio > limits[name]]
+    too_long = [name for name, start in starts.items() if round(start.ratio, 2) > limits[name]]
     if too_long and not source:
         message = f"Cold starts take too long beside boto3 alone: {', '.join(too_long)}"
         raise SagaError(message, "See which import takes the time: python -X importtime")
