@@ -6,7 +6,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from sagactl.bench.cold_start import compare_start, ratio_max, zip_bytes_of
+from sagactl.bench.cold_start import compare_start, compile_runtime, ratio_max, zip_bytes_of
 from sagactl.bench.comparison import Compared
 from sagactl.bench.invocation import compare_invocations, dollars_per_million
 from sagactl.commands.options import Json
@@ -30,6 +30,7 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     """
     with err.status("Building the functions (sam build)"):
         build()
+        compile_runtime()
         if source:
             forget_bytecode()
         else:
