@@ -7,10 +7,15 @@ events tell it. Two sparse indexes replace scans: `orders` has the summaries by 
 
 import json
 import zlib
+from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
+
+from msgspec.structs import fields
 
 from contracts.events import (
+    EVENTS,
     OrderCreated,
     OrderFailed,
     PaymentCancel,
@@ -21,8 +26,10 @@ from contracts.events import (
     StockRelease,
 )
 from saga.event import Timestamp
+from saga.serialization import from_builtins
 
 SHARDS = 4
+DETAIL_BYTES_MAX = 256 * 1024  # DynamoDB takes items of 400 KB, EventBridge events of up to 1 MB
 SUMMARY = "summary"
 STATES = ("PENDING", "FAILING", "COMPLETED", "FAILED")
 
@@ -41,7 +48,8 @@ def shards(prefix: str) -> list[str]:
 def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) -> dict[str, Any]:
     """Returns the event as an item.
 
-    Items are sorted by the detail's timestamp, because EventBridge's own time has whole seconds only.
+    Items are sorted by the detail's timestamp, because EventBridge's own time has whole seconds only. An item says how
+    many fields were left out because they were too large.
     """
     detail = envelope["detail"]
     arrived_at = Timestamp.of(datetime.fromtimestamp(arrived_ms / 1000, UTC))
@@ -49,8 +57,9 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
         told_at = Timestamp.parse(detail.get("timestamp"))
     except ValueError:
         told_at = arrived_at
-    order_id = str(detail["orderId"]).lower()
-    fields = {
+    order_id = _order_id(detail["orderId"])
+    kept = _small_enough(detail, _known_fields(envelope["detail-type"]))
+    texts = {
         "orderId": order_id,
         "sort": f"{told_at}#{envelope['id']}",
         "toldAt": told_at,
@@ -59,10 +68,48 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
         "eventId": envelope["id"],
         "detailType": envelope["detail-type"],
         "source": envelope["source"],
-        "detail": json.dumps(detail),
+        "detail": _json(kept).decode(),
     }
-    expires_at = arrived_ms // 1000 + kept_seconds
-    return {name: {"S": value} for name, value in fields.items()} | {"expiresAt": {"N": str(expires_at)}}
+    numbers = {"expiresAt": arrived_ms // 1000 + kept_seconds}
+    if len(kept) < len(detail):
+        numbers["fieldsLeftOut"] = len(detail) - len(kept)
+    item = {name: {"S": value} for name, value in texts.items()}
+    return item | {name: {"N": str(value)} for name, value in numbers.items()}
+
+
+def _order_id(claimed: Any) -> str:
+    """Returns the id as the services read it, so that each way to write a UUID is the same order."""
+    try:
+        return str(from_builtins(claimed, UUID))
+    except ValueError:
+        return str(claimed).lower()
+
+
+def _small_enough(detail: dict[str, Any], known: Container[str]) -> dict[str, Any]:
+    """Returns the detail without its largest unknown fields, if it has more bytes than an item may."""
+    if len(_json(detail)) <= DETAIL_BYTES_MAX:
+        return detail
+    sizes = {name: len(_json({name: value})) for name, value in detail.items()}
+    excess = sum(sizes.values()) - DETAIL_BYTES_MAX
+    kept = dict(detail)
+    for name in sorted(sizes, key=lambda name: (name in known, -sizes[name])):
+        if excess <= 0:
+            break
+        excess -= sizes[name]
+        del kept[name]
+    return kept
+
+
+def _known_fields(detail_type: str) -> set[str]:
+    known = {"eventType"}
+    if detail_type in EVENTS:
+        known |= {field.encode_name for field in fields(EVENTS[detail_type])}
+    return known
+
+
+def _json(value: Any) -> bytes:
+    """As UTF-8, a third the size of escapes. Half a surrogate pair, for which UTF-8 has no form, stays escaped."""
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def summary(entry: dict[str, Any]) -> dict[str, Any]:

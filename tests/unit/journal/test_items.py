@@ -11,6 +11,8 @@ from support.given import AT, ORDER_ID, a, detail, envelope
 from contracts.events import EVENTS, OrderCreated, PaymentOK
 from journal import items as journal
 from saga.event import Event, Timestamp
+from saga.serialization import parse
+from sagactl.bench.meter import item_bytes
 
 ARRIVED_MS = 1_769_861_000_123
 ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")
@@ -48,6 +50,48 @@ def test_times_and_ids_are_normalised() -> None:
     said = {"timestamp": "2026-01-31T13:00:00+01:00", "orderId": str(ORDER_ID).upper()}
     kept = entry(a(OrderCreated), detail=detail(a(OrderCreated)) | said)
     assert (kept["toldAt"], kept["orderId"]) == ({"S": AT}, {"S": str(ORDER_ID)})
+
+
+@pytest.mark.parametrize("written", [str(ORDER_ID).upper(), ORDER_ID.hex, ORDER_ID.hex.upper()])
+def test_an_event_is_kept_under_the_order_that_the_services_read(written: str) -> None:
+    said = detail(a(OrderCreated)) | {"orderId": written}
+    assert parse(said, OrderCreated).order_id == ORDER_ID
+    kept = entry(a(OrderCreated), detail=said)
+    assert kept["orderId"] == {"S": str(ORDER_ID)}
+    assert kept["dayShard"] == entry(a(OrderCreated))["dayShard"]
+
+
+@pytest.mark.parametrize("written", ["no-uuid", 7, None, ["x"]])
+def test_an_event_without_a_valid_order_id_is_kept_under_what_it_says(written: object) -> None:
+    kept = entry(a(OrderCreated), detail=detail(a(OrderCreated)) | {"orderId": written})
+    assert kept["orderId"] == {"S": str(written).lower()}
+
+
+ITEM_BYTES_MAX = 400_000  # DynamoDB's 400 KB, for certain
+EMOJI = "\N{SLICE OF PIZZA}"
+
+
+def test_an_event_as_large_as_eventbridge_takes_is_kept_whole() -> None:
+    said = detail(a(OrderCreated)) | {"note": EMOJI * 60_000}  # of 240,000 bytes in UTF-8, and 720,000 as escapes
+    kept = entry(a(OrderCreated), detail=said)
+    assert json.loads(kept["detail"]["S"]) == said
+    assert item_bytes({"M": kept}) < ITEM_BYTES_MAX
+
+
+@pytest.mark.parametrize(("bytes_each", "fields"), [(1_000_000, 1), (300_000, 3), (10, 70_000)])
+def test_of_a_larger_event_the_largest_fields_are_left_out(bytes_each: int, fields: int) -> None:
+    large = {f"x{number}": "x" * bytes_each for number in range(fields)}
+    kept = entry(a(OrderCreated), detail=large | detail(a(OrderCreated)))
+    read = json.loads(kept["detail"]["S"])
+    assert parse(read, OrderCreated) == a(OrderCreated)
+    assert kept["fieldsLeftOut"] == {"N": str(fields + len(detail(a(OrderCreated))) - len(read))}
+    assert item_bytes({"M": kept}) < ITEM_BYTES_MAX
+
+
+def test_half_a_surrogate_pair_is_kept() -> None:
+    said = detail(a(OrderCreated)) | {"note": "\ud83c"}
+    kept = entry(a(OrderCreated), detail=said)["detail"]["S"]
+    assert json.loads(kept.encode()) == said
 
 
 def test_events_of_an_order_sort_by_when_they_were_told() -> None:
