@@ -11,13 +11,16 @@ from inventory.reactions import release, reserve
 from inventory.stock import DynamoStockLedger
 from saga.bus import EventBridgeBus
 from saga.observe import logger
+from saga.sdk import CONFIG
 from saga.service import Service
 
-ledger = DynamoStockLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], os.environ["STOCK_TABLE_NAME"])
+ledger = DynamoStockLedger(
+    boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], os.environ["STOCK_TABLE_NAME"]
+)
 service = Service(
     reactions=[partial(reserve, available=ledger.available), release],
     ledger=ledger,
-    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+    bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
 )
 
 

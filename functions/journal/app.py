@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from journal.items import journal_entry, summary
 from saga.observe import logger
+from saga.sdk import CONFIG
 
-dynamodb = boto3.client("dynamodb")
+dynamodb = boto3.client("dynamodb", config=CONFIG)
 table = os.environ["TABLE_NAME"]
 kept_seconds = int(os.environ["JOURNAL_DAYS"]) * 86_400
 NO_EVENT = {"orderId": None, "detailType": None, "correlation_id": None}  # log keys, until the record is read

@@ -10,12 +10,13 @@ from order.reactions import Order, complete, fail, place, settle_payment, settle
 from saga.bus import EventBridgeBus
 from saga.dynamodb import DynamoLedger
 from saga.observe import logger
+from saga.sdk import CONFIG
 from saga.service import Service
 
 service = Service(
     reactions=[place, complete, fail, settle_payment, settle_stock],
-    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Order),
-    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+    ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Order),
+    bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
     milestones={"PENDING": "SagasStarted", "COMPLETED": "SagasCompleted", "FAILED": "SagasFailed"},
 )
 

@@ -17,12 +17,13 @@ from order.triggers import expire
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Timestamp
 from saga.observe import count, logger
+from saga.sdk import CONFIG
 
 WINDOW = timedelta(seconds=130)  # two periods between runs and a little, so that one may be missed and the next late
 OLDEST_ASKED = timedelta(days=14)  # an older one raises the alarm on the oldest open order
 
-dynamodb = boto3.client("dynamodb")
-bus = EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"])
+dynamodb = boto3.client("dynamodb", config=CONFIG)
+bus = EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"])
 table = os.environ["TABLE_NAME"]
 deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 

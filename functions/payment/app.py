@@ -12,12 +12,13 @@ from payment.reactions import Payment, cancel, charge
 from saga.bus import EventBridgeBus
 from saga.dynamodb import DynamoLedger
 from saga.observe import logger
+from saga.sdk import CONFIG
 from saga.service import Service
 
 service = Service(
     reactions=[partial(charge, limit=Amount(os.environ["PAYMENT_LIMIT"])), cancel],
-    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Payment),
-    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+    ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Payment),
+    bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
 )
 
 

@@ -9,11 +9,14 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from saga.ledger import Conflict, Entry, State
+from saga.ledger import Conflict, Entry, State, Throttled
 from saga.serialization import to_builtins
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+THROTTLING = {"ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}  # reasons of a transaction
 
 
 class DynamoLedger[S: State]:
@@ -85,17 +88,24 @@ def get(client: "DynamoDBClient", table: str, key: dict[str, Any]) -> dict[str, 
 
 
 def write(operation: Callable[..., Any], **arguments: Any) -> None:
-    """Calls a write of the client. Raises Conflict where DynamoDB refuses it because another came first."""
+    """Calls a write of the client.
+
+    Raises Conflict where DynamoDB refuses it because another came first, and Throttled where it is too busy for a
+    transaction. The SDK tries any other write again that is throttled.
+    """
     try:
         operation(**arguments)
     except ClientError as error:
-        if _reasons(error) & {"ConditionalCheckFailed", "TransactionConflict"}:
+        code, reasons = _why(error)
+        if {code, *reasons} & RACES:
             raise Conflict from error
+        if reasons & THROTTLING:
+            raise Throttled from error
         raise
 
 
-def _reasons(error: ClientError) -> set[str]:
-    """Why a write was refused; a transaction has a reason for each of its writes."""
+def _why(error: ClientError) -> tuple[str, set[str]]:
+    """The error's code; and the reasons of a transaction, which has one for each of its writes."""
     response: Any = error.response
     code = response["Error"]["Code"].removesuffix("Exception")
-    return {code, *(reason["Code"] for reason in response.get("CancellationReasons", []))}
+    return code, {reason["Code"] for reason in response.get("CancellationReasons", [])}

@@ -54,6 +54,14 @@ class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
 class Conflict(Exception):
     """Another write came first: recall, and decide again."""
 
+    metric = "Conflicts"
+
+
+class Throttled(Conflict):
+    """The database is too busy for a transaction, which the SDK does not try again: recall, and decide again."""
+
+    metric = "Throttles"
+
 
 class Ledger[S: State](Protocol):
     """Where a service keeps its entries."""

@@ -84,7 +84,7 @@ class Service[S: State]:
     def learn(self, event: Event, at: Timestamp) -> Outcome[S]:
         """Decides what an event means and records it, unless that was done before. Tells nothing.
 
-        Raises Conflict if other writes come first in every attempt.
+        Raises Conflict if other writes come first, or the database is too busy, in every attempt.
         """
         for attempt in range(ATTEMPTS):
             if attempt > 0:
@@ -99,12 +99,12 @@ class Service[S: State]:
             entry = _advance(before, event, state, told, at)
             try:
                 self.ledger.record(entry, before)
-            except Conflict:
-                count("Conflicts")
+            except Conflict as conflict:
+                count(conflict.metric)
                 continue
             self._count_milestone(entry, before)
             return Outcome(entry, _name_of(told))
-        raise Conflict(f"other writes came first in each of {ATTEMPTS} attempts")
+        raise Conflict(f"other writes came first, or the database was too busy, in each of {ATTEMPTS} attempts")
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))

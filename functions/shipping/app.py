@@ -10,13 +10,14 @@ from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 from saga.bus import EventBridgeBus
 from saga.dynamodb import DynamoLedger
 from saga.observe import logger
+from saga.sdk import CONFIG
 from saga.service import Service
 from shipping.reactions import Shipment, expire, ship
 
 service = Service(
     reactions=[partial(ship, capacity=int(os.environ["SHIPPING_CAPACITY"])), expire],
-    ledger=DynamoLedger(boto3.client("dynamodb"), os.environ["TABLE_NAME"], Shipment),
-    bus=EventBridgeBus(boto3.client("events"), os.environ["BUS_NAME"]),
+    ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Shipment),
+    bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
 )
 
 

@@ -12,7 +12,7 @@ from support.given import AT, ORDER_ID
 from inventory.reactions import Reservation
 from inventory.stock import DynamoStockLedger
 from saga.dynamodb import marshal, unmarshal
-from saga.ledger import Conflict, Entry
+from saga.ledger import Conflict, Entry, Throttled
 
 HOLDS_UNITS = Reservation(status="RESERVED", product_id="apple", quantity=1)
 HOLDS_NONE = Reservation(status="RELEASED")
@@ -48,8 +48,15 @@ ERRORS = [
     (HOLDS_NONE,  Client("ProvisionedThroughputExceededException")),
     (HOLDS_NONE,  Client("ThrottlingException")),
     (HOLDS_NONE,  Client("ResourceNotFoundException")),
-    (HOLDS_UNITS, Client("TransactionCanceledException", "None", "ThrottlingError")),
     (HOLDS_UNITS, Client("TransactionCanceledException", "ValidationError", "None")),
+    (HOLDS_UNITS, Client("TransactionInProgressException")),
+]
+# The SDK has tried those again that are no transactions.
+TOO_BUSY = [
+    Client("TransactionCanceledException", "None", "ThrottlingError"),
+    Client("TransactionCanceledException", "ThrottlingError", "ThrottlingError"),
+    Client("TransactionCanceledException", "ProvisionedThroughputExceeded", "None"),
+    Client("TransactionCanceledException", "None", "TransactionInProgress"),
 ]
 # fmt: on
 
@@ -58,6 +65,18 @@ ERRORS = [
 def test_a_refusal_because_of_another_write_is_a_conflict(state: Reservation, client: Client) -> None:
     with pytest.raises(Conflict):
         record(client, state)
+
+
+@pytest.mark.parametrize("client", TOO_BUSY)
+def test_a_throttled_transaction_is_to_be_tried_again(client: Client) -> None:
+    with pytest.raises(Throttled):
+        record(client, HOLDS_UNITS)
+
+
+def test_a_transaction_that_was_overtaken_and_throttled_is_a_conflict() -> None:
+    with pytest.raises(Conflict) as raised:
+        record(Client("TransactionCanceledException", "ThrottlingError", "ConditionalCheckFailed"), HOLDS_UNITS)
+    assert raised.type is Conflict
 
 
 @pytest.mark.parametrize(("state", "client"), ERRORS)

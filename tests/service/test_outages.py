@@ -1,0 +1,138 @@
+"""Functions while AWS hangs or throttles: what can't be done is said in time, and what can is done."""
+
+import json
+import os
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
+from support.given import a, envelope
+from support.output import Counted, Logged
+
+from contracts.events import OrderCreated
+from saga import sdk
+from saga.sdk import ATTEMPTS
+from sagactl.local.functions import CONTEXT, load
+from sagactl.local.in_process import request
+
+READ_SECONDS = 0.2  # instead of two, to spare time
+ORDER = {"productId": "apple", "quantity": 1, "amount": 1}
+ANSWERS: dict[str, Any] = {
+    "GetItem": {"Item": {"productId": {"S": "apple"}, "available": {"N": "9"}}},
+    "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
+}
+UNKNOWN_ORDER: dict[str, Any] = {}
+THROTTLED = {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down"}
+REASONS = [{"Code": "None"}, {"Code": "ThrottlingError"}]
+CANCELLED = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "CancellationReasons": REASONS}
+
+
+class Endpoint(ThreadingHTTPServer):
+    """DynamoDB and EventBridge: answers an operation with its errors first, and not at all while it hangs."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.hangs: set[str] = set()
+        self.errors: dict[str, list[Any]] = defaultdict(list)
+        self.asked: Counter[str] = Counter()
+        self.over = threading.Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        """Every operation of both services is one."""
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked[operation] += 1
+        if operation in self.server.hangs:
+            self.server.over.wait()
+            return
+        if self.server.errors[operation]:
+            self._answer(400, self.server.errors[operation].pop())
+        elif "orderId" in body.get("Key", {}):
+            self._answer(200, UNKNOWN_ORDER)
+        else:
+            self._answer(200, ANSWERS.get(operation, {}))
+
+    def _answer(self, status: int, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """What functions that are loaded from now on call; the SDK's pauses are skipped."""
+    with Endpoint() as endpoint:
+        threading.Thread(target=endpoint.serve_forever, daemon=True).start()
+        short = sdk.CONFIG.merge(Config(read_timeout=READ_SECONDS))
+        monkeypatch.setattr(sdk, "CONFIG", short)
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        with patch.dict(os.environ, AWS_ENDPOINT_URL=endpoint.url):
+            yield endpoint
+        endpoint.over.set()
+        endpoint.shutdown()
+
+
+@pytest.mark.parametrize("hanging", ["GetItem", "PutItem", "PutEvents"])
+def test_an_event_is_given_up_with_a_log_line_and_a_metric(
+    endpoint: Endpoint, logged: Logged, counted: Counted, hanging: str
+) -> None:
+    payment = load("payment.app")
+    endpoint.hangs = {hanging}
+    with pytest.raises(ReadTimeoutError):
+        payment.handler(envelope(a(OrderCreated)), CONTEXT)
+    assert endpoint.asked[hanging] == ATTEMPTS
+    assert json.loads(logged()[-1])["message"].startswith("ReadTimeoutError: ")
+    assert counted()["Failures"] == 1
+
+
+def test_a_post_is_given_up_with_a_log_line_and_a_metric(endpoint: Endpoint, logged: Logged, counted: Counted) -> None:
+    http = load("order.http")
+    endpoint.hangs = {"GetItem"}
+    with pytest.raises(ReadTimeoutError):
+        http.handler(request("POST", "/orders", json.dumps(ORDER)), CONTEXT)
+    assert json.loads(logged()[-1])["message"].startswith("ReadTimeoutError: ")
+    assert counted()["Failures"] == 1
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem", "PutEvents"])
+def test_what_is_throttled_is_tried_again(endpoint: Endpoint, operation: str) -> None:
+    payment = load("payment.app")
+    endpoint.errors[operation] = [THROTTLED] * (ATTEMPTS - 1)
+    payment.handler(envelope(a(OrderCreated)), CONTEXT)
+    assert endpoint.asked == Counter(GetItem=1, PutItem=1, PutEvents=1) + Counter({operation: ATTEMPTS - 1})
+
+
+def test_what_is_throttled_for_long_is_an_error(endpoint: Endpoint, counted: Counted) -> None:
+    payment = load("payment.app")
+    endpoint.errors["PutItem"] = [THROTTLED] * ATTEMPTS
+    with pytest.raises(ClientError):
+        payment.handler(envelope(a(OrderCreated)), CONTEXT)
+    assert counted()["Failures"] == 1
+
+
+def test_a_throttled_transaction_is_tried_again(endpoint: Endpoint, counted: Counted) -> None:
+    inventory = load("inventory.app")
+    endpoint.errors["TransactWriteItems"] = [CANCELLED] * ATTEMPTS
+    inventory.service._pause = lambda _: None
+    inventory.handler(envelope(a(OrderCreated, product_id="apple", quantity=1)), CONTEXT)
+    assert endpoint.asked["TransactWriteItems"] == ATTEMPTS + 1
+    assert endpoint.asked["PutEvents"] == 1
+    assert counted()["Throttles"] == ATTEMPTS
