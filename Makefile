@@ -52,8 +52,9 @@ environments: .venv/installed .saga/sam/installed .saga/lambda/installed .saga/l
 .saga/asyncapi/3.0.0.json: infra/sagactl/local/asyncapi_schema.py | .venv/installed
 	@.venv/bin/python -m sagactl.local.asyncapi_schema && touch $@
 
-# Biome, which formats and checks JavaScript, HTML and CSS. Only `make check` needs it.
-.saga/biome/installed: requirements/package.json requirements/package-lock.json
+# Biome, which formats and checks JavaScript, HTML and CSS, and ajv, which validates JSON by its schema. Only the checks
+# and the tests need them.
+.saga/npm/installed: requirements/package.json requirements/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
 	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@
@@ -63,7 +64,7 @@ demo: setup ## Run five orders on a LocalStack of their own, one for each way a 
 	@.venv/bin/saga demo
 
 .PHONY: test
-test: setup .saga/aws/installed ## Run everything that fits in six minutes
+test: setup .saga/aws/installed .saga/npm/installed ## Run everything that fits in six minutes
 	@.venv/bin/pytest
 
 .PHONY: test-all
@@ -104,11 +105,11 @@ bench: setup .saga/bench/installed ## Measure what a saga costs and how fast it 
 	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 
 .PHONY: check
-check: setup .saga/checkov/installed .saga/biome/installed ## Run linters and type checker, and compare the template with the code
+check: setup .saga/checkov/installed .saga/npm/installed ## Run linters and type checker, and compare the template with the code
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infra/sagactl tests
-	@.saga/biome/node_modules/.bin/biome check --error-on-warnings
+	@.saga/npm/node_modules/.bin/biome check --error-on-warnings
 	@.venv/bin/python -m sagactl.checks
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1

@@ -31,8 +31,8 @@ def problems() -> Iterator[str]:
 
 
 def contracts() -> dict[str, Any]:
-    """Returns the source of each event and the schema of its detail, by its name."""
-    return {name: {"source": event.source, "detail": schema(event)} for name, event in EVENTS.items()}
+    """Returns the source of each event and the exact schema of its detail, by its name."""
+    return {name: {"source": event.source, "detail": schema(event, exact=True)} for name, event in EVENTS.items()}
 
 
 def accept() -> None:

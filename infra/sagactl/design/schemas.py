@@ -12,9 +12,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/components/schemas/{name}"  # in an AsyncAPI or OpenAPI document
 
 
-def schema(kind: type[Struct]) -> dict[str, Any]:
-    """Returns a document that refers to no other."""
-    document = msgspec.json.schema(kind, schema_hook=_of_our_own)
+def schema(kind: type[Struct], *, exact: bool = False) -> dict[str, Any]:
+    """Returns a document that refers to no other.
+
+    `exact` adds to an amount what only holds for those who read numbers as Decimal: that it is a multiple of 0.01. To
+    those who read them as binary floats, 0.07 is none, so what we publish says it in words.
+    """
+    hook = _exactly if exact else _of_our_own
+    document = msgspec.json.schema(kind, schema_hook=hook)
     definitions = document["$defs"]
     own: dict[str, Any] = {"$schema": DIALECT} | definitions.pop(kind.__name__)
     if definitions:
@@ -31,10 +36,17 @@ def components(*kinds: type[Struct]) -> dict[str, Any]:
 def _of_our_own(kind: type[Any]) -> dict[str, Any]:
     if issubclass(kind, Amount):
         limits = {"minimum": _number(kind.minimum), "maximum": _number(kind.maximum)}
-        return {"type": "number", "multipleOf": 0.01} | limits
+        return {"description": "with at most 2 decimals", "type": "number"} | limits
     if issubclass(kind, Timestamp):
         return {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00.000Z"]}
     raise NotImplementedError(f"no schema of {kind.__name__}")
+
+
+def _exactly(kind: type[Any]) -> dict[str, Any]:
+    described = _of_our_own(kind)
+    if issubclass(kind, Amount):
+        described["multipleOf"] = 0.01
+    return described
 
 
 def _number(value: Any) -> int | float:
