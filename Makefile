@@ -65,6 +65,7 @@ demo: setup ## Run five orders on a LocalStack of their own, one for each way a 
 
 .PHONY: test
 test: setup .saga/aws/installed .saga/npm/installed ## Run everything that fits in six minutes
+	@.venv/bin/python -m sagactl.local.chromium
 	@.venv/bin/pytest
 
 .PHONY: test-all
@@ -91,7 +92,7 @@ fuzz: setup ## Send 20,000 inputs made from the schemas, valid and not, through 
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
 .PHONY: pictures
-pictures: setup ## Take the pictures of the page in docs/ again; needs Chromium
+pictures: setup ## Take the pictures of the page in docs/ again
 	@PYTHONPATH=tests .venv/bin/python -m browser.pictures
 
 PLOTS ?= docs/performance

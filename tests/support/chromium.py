@@ -1,14 +1,13 @@
 """The browser in which the page is tested, and in which its pictures are taken."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from sagactl.errors import SagaError
+from sagactl.local.chromium import installed
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -21,12 +20,11 @@ _ARGUMENTS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The Chromium of this machine, without a window. Raises SagaError if there is none."""
-    paths = [path for name in _NAMES if (path := shutil.which(name))]
-    if not paths:
-        raise SagaError("There is no Chromium", "Install it: apt-get install -y chromium")
+    """A Chromium without a window. Raises SagaError if none can be had."""
+    path, settings = installed()
+    environment: dict[str, str | float | bool] = {**os.environ, **settings}
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=paths[0], args=_ARGUMENTS) as browser,
+        playwright.chromium.launch(executable_path=path, env=environment, args=_ARGUMENTS) as browser,
     ):
         yield browser
