@@ -1,41 +1,136 @@
 """The journal writes down every event of the saga, for people to look at. The saga does not need it."""
 
+import itertools
 import json
 import os
-from typing import Any
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import boto3
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
-from journal.items import journal_entry, summary
+from journal.items import batch_entry, journal_entry, opened_earlier, summary
+from saga.event import Timestamp
 from saga.observe import logger
 from saga.sdk import CONFIG
+
+WRITERS = 10
+ITEMS_MAX = 25  # of one BatchWriteItem
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+FAILURES = (BotoCoreError, ClientError)
 
 dynamodb = boto3.client("dynamodb", config=CONFIG)
 table = os.environ["TABLE_NAME"]
 kept_seconds = int(os.environ["JOURNAL_DAYS"]) * 86_400
-NO_EVENT = {"orderId": None, "detailType": None, "correlation_id": None}  # log keys, until the record is read
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+pool = ThreadPoolExecutor(WRITERS)
+
+type Item = dict[str, Any]
+
+
+class Read(NamedTuple):
+    """An event to write down, and the message that brought it."""
+
+    message_id: str
+    entry: Item
+
+    @property
+    def order_id(self) -> str:
+        return str(self.entry["orderId"]["S"])
+
+    @property
+    def sort(self) -> str:
+        return str(self.entry["sort"]["S"])
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> Any:
-    """Writes down a batch of events. Only the records that failed go back to the queue."""
-    return process_partial_response(event, write_down, processor, context)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Writes down a batch of events: each event, then each order's summary once, then what the batch had.
+
+    Only what failed goes back to the queue. Doing any of it twice changes nothing more.
+    """
+    records = event["Records"]
+    read = [one for one in map(_read, records) if one]
+    events = _all(_write_events, itertools.batched(read, ITEMS_MAX, strict=False))
+    written = _all(_update_summary, _by_order(events))
+    named = {one.message_id for one in _name_batch(written)}
+    failed = [record["messageId"] for record in records if record["messageId"] not in named]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def write_down(record: SQSRecord) -> None:
-    """Writes one event and updates its order's summary. Doing that twice changes nothing more."""
-    with logger.append_context_keys(messageId=record.message_id, **NO_EVENT):
-        try:
-            sent_ms = int(record.attributes.sent_timestamp)
-            entry = journal_entry(json.loads(record.body), sent_ms, kept_seconds)
-            logger.append_keys(
-                orderId=entry["orderId"]["S"], detailType=entry["detailType"]["S"], correlation_id=entry["eventId"]["S"]
-            )
-            dynamodb.put_item(TableName=table, Item=entry)
-            dynamodb.update_item(TableName=table, **summary(entry))
-        except Exception:
-            logger.exception("not journaled")
-            raise
+def _all(write: Any, parts: Any) -> list[Read]:
+    """Writes several parts at a time, and returns what was written."""
+    return list(itertools.chain.from_iterable(pool.map(write, parts)))
+
+
+def _by_order(events: Sequence[Read]) -> Iterator[list[Read]]:
+    for _, group in itertools.groupby(sorted(events, key=attrgetter("order_id")), attrgetter("order_id")):
+        yield list(group)
+
+
+def _read(record: dict[str, Any]) -> Read | None:
+    message_id = record["messageId"]
+    try:
+        sent_ms = int(record["attributes"]["SentTimestamp"])
+        return Read(message_id, journal_entry(json.loads(record["body"]), sent_ms, kept_seconds))
+    except MALFORMED:
+        logger.exception("not journaled", messageId=message_id)
+        return None
+
+
+def _write_events(events: Sequence[Read]) -> list[Read]:
+    """Returns those that were written. DynamoDB refuses all of them for one that is wrong: then each goes by itself."""
+    requests: list[Any] = [{"PutRequest": {"Item": one.entry}} for one in events]
+    left: list[Any]
+    try:
+        left = dynamodb.batch_write_item(RequestItems={table: requests})["UnprocessedItems"].get(table, [])
+    except ClientError:
+        left = requests
+    except BotoCoreError:
+        logger.exception("not journaled", messageIds=[one.message_id for one in events])
+        return []
+    again = {(one["PutRequest"]["Item"]["orderId"]["S"], one["PutRequest"]["Item"]["sort"]["S"]) for one in left}
+    return [one for one in events if (one.order_id, one.sort) not in again or _write_event(one)]
+
+
+def _write_event(one: Read) -> bool:
+    try:
+        dynamodb.put_item(TableName=table, Item=one.entry)
+    except FAILURES:
+        logger.exception("not journaled", messageId=one.message_id, orderId=one.order_id)
+        return False
+    return True
+
+
+def _update_summary(events: Sequence[Read]) -> Sequence[Read]:
+    """Takes events of one order, and returns them, or none if the summary could not be updated."""
+    entries = [one.entry for one in events]
+    try:
+        updated = dynamodb.update_item(TableName=table, **summary(entries))["Attributes"]
+        earlier = opened_earlier(entries, updated)
+        if earlier:
+            _unless_overtaken(earlier)
+    except FAILURES:
+        logger.exception("not in the order's summary", orderId=events[0].order_id)
+        return []
+    return events
+
+
+def _unless_overtaken(update: dict[str, Any]) -> None:
+    """Another batch may have had OrderCreated since, or an event that was told earlier still."""
+    with suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.update_item(TableName=table, **update)
+
+
+def _name_batch(events: Sequence[Read]) -> Sequence[Read]:
+    """Writes the item that names the events, and returns them, or none if it could not be written."""
+    if not events:
+        return []
+    try:
+        dynamodb.put_item(TableName=table, Item=batch_entry([one.entry for one in events], Timestamp.now()))
+    except FAILURES:
+        logger.exception("not in the list of what arrived")
+        return []
+    return events

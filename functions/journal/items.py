@@ -1,13 +1,14 @@
-"""What the journal's table holds: an item per event, under `timestamp#id`, and one per order, `summary`.
+"""What the journal's table holds: an item per event, one per order, and one per batch that was written.
 
-A summary has the time at which each event was first told, by the event's name, and the order's state as far as its
-events tell it. Two sparse indexes replace scans: `orders` has the summaries by state and by when the order was opened,
-`arrivals` has the events by day and by when they arrived. Both are spread over shards.
+An event is under its order and `timestamp#id`. The order's summary, under `summary`, has the time at which each event
+was first told, by the event's name, and the order's state as far as its events tell it; a sparse index, `orders`, has
+the summaries by state and by when the order was opened. A batch's item, under its day, names the events that the batch
+wrote, and so lists what has arrived since a given time. State and day are spread over shards, and nothing is scanned.
 """
 
 import json
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -41,7 +42,7 @@ STATE_AFTER = {event.name: "FAILING" for event in _FAILING} | {
 
 
 def shards(prefix: str) -> list[str]:
-    """Returns the index keys that together hold all of a state, or all of a day."""
+    """Returns the keys that together hold all of a state, or all of a day."""
     return [f"{prefix}#{shard}" for shard in range(SHARDS)]
 
 
@@ -64,7 +65,6 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
         "sort": f"{told_at}#{envelope['id']}",
         "toldAt": told_at,
         "arrivedAt": arrived_at,
-        "dayShard": _sharded(arrived_at[:10], order_id),
         "eventId": envelope["id"],
         "detailType": envelope["detail-type"],
         "source": envelope["source"],
@@ -73,8 +73,7 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
     numbers = {"expiresAt": arrived_ms // 1000 + kept_seconds}
     if len(kept) < len(detail):
         numbers["fieldsLeftOut"] = len(detail) - len(kept)
-    item = {name: {"S": value} for name, value in texts.items()}
-    return item | {name: {"N": str(value)} for name, value in numbers.items()}
+    return _item(texts, numbers)
 
 
 def _order_id(claimed: Any) -> str:
@@ -112,39 +111,110 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
-def summary(entry: dict[str, Any]) -> dict[str, Any]:
-    """Returns UpdateItem's arguments for the order's summary. Events may arrive in any order: these updates commute."""
-    order_id = entry["orderId"]["S"]
-    told_at = entry["toldAt"]["S"]
-    name = entry["detailType"]["S"]
-    state = STATE_AFTER.get(name, "PENDING")
-    updates = ["expiresAt = :expires", "#event = if_not_exists(#event, :at)", *_KEEPING_THE_FURTHEST[state]]
-    # The order's first event says when it was opened; any other does so only until that one arrives.
-    if name == OrderCreated.name:
+def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns UpdateItem's arguments for an order's summary, given events of the order.
+
+    With `opened_earlier` after each, such updates commute: in whatever order events arrive, and together with
+    whichever others, they leave the same. Only `expiresAt` is that of the last.
+    """
+    told_at = _first_told(entries)
+    state = max((STATE_AFTER.get(name, _ADVANCE[0]) for name in told_at), key=_ADVANCE.index)
+    updates = ["expiresAt = :expires", *_KEEPING_THE_FURTHEST[state]]
+    values = {
+        ":expires": max((entry["expiresAt"] for entry in entries), key=lambda value: int(value["N"])),
+        ":state": {"S": _sharded(state, entries[0]["orderId"]["S"])},
+        ":opened": {"S": _opened(entries)},
+    }
+    if OrderCreated.name in told_at:
         updates.append("opened = :opened")
     else:
         updates.append("opened = if_not_exists(opened, :opened)")
-    return {
-        "Key": {"orderId": entry["orderId"], "sort": {"S": SUMMARY}},
+    names = {}
+    for number, name in enumerate(filter(_is_kept, told_at)):
+        updates.append(f"#event{number} = if_not_exists(#event{number}, :at{number})")
+        names[f"#event{number}"] = name
+        values[f":at{number}"] = {"S": told_at[name]}
+    update: dict[str, Any] = {
+        "Key": {"orderId": entries[0]["orderId"], "sort": {"S": SUMMARY}},
         "UpdateExpression": f"SET {', '.join(updates)}",
-        "ExpressionAttributeNames": {"#event": name},
-        "ExpressionAttributeValues": {
-            ":at": entry["toldAt"],
-            ":opened": {"S": f"{told_at}#{order_id}"},
-            ":state": {"S": _sharded(state, order_id)},
-            ":expires": entry["expiresAt"],
-        },
+        "ExpressionAttributeValues": values,
+        "ReturnValues": "ALL_NEW",
     }
+    if names:
+        update["ExpressionAttributeNames"] = names
+    return update
+
+
+def opened_earlier(entries: Sequence[dict[str, Any]], updated: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns UpdateItem's arguments if the events were told before the summary, as updated, says the order was opened.
+
+    OrderCreated says when that was. Without it, the first event told does, and that may arrive late.
+    """
+    opened = _opened(entries)
+    if OrderCreated.name in updated or updated["opened"]["S"] <= opened:
+        return None
+    return {
+        "Key": {"orderId": entries[0]["orderId"], "sort": {"S": SUMMARY}},
+        "UpdateExpression": "SET opened = :opened",
+        "ConditionExpression": f"opened > :opened AND attribute_not_exists({OrderCreated.name})",
+        "ExpressionAttributeValues": {":opened": {"S": opened}},
+    }
+
+
+def batch_entry(entries: Sequence[dict[str, Any]], written_at: Timestamp) -> dict[str, Any]:
+    """Returns the item that names the events of a batch. Readers ignore an event that another batch named before."""
+    first_id = entries[0]["eventId"]["S"]
+    texts = {
+        "orderId": _sharded(batches_of(written_at[:10]), first_id),
+        "sort": f"{written_at}#{first_id}",
+        "events": json.dumps([[entry[name]["S"] for name in NAMED] for entry in entries], separators=(",", ":")),
+    }
+    return _item(texts, {"expiresAt": max(int(entry["expiresAt"]["N"]) for entry in entries)})
+
+
+NAMED = ("orderId", "eventId", "detailType", "source", "toldAt")
+"""What a batch's item has of each event, in this order."""
+
+
+def batches_of(day: str) -> str:
+    """Returns the prefix of the keys under which a day's batches are, such as 2026-01-31."""
+    return f"batches#{day}"
 
 
 # FAILING replaces PENDING, FAILED replaces both, and COMPLETED replaces all, in whichever order the events arrive.
 # `closedAs` keeps how the order was closed, for the events that arrive later.
+_ADVANCE = ("PENDING", "FAILING", "FAILED", "COMPLETED")
 _KEEPING_THE_FURTHEST = {
     "PENDING": ["stateShard = if_not_exists(stateShard, :state)"],
     "FAILING": ["stateShard = if_not_exists(closedAs, :state)"],
     "FAILED": ["stateShard = if_not_exists(closedAs, :state)", "closedAs = if_not_exists(closedAs, :state)"],
     "COMPLETED": ["stateShard = :state", "closedAs = :state"],
 }
+
+
+def _opened(entries: Sequence[dict[str, Any]]) -> str:
+    """Returns when the order was opened, as far as these events say."""
+    told_at = _first_told(entries)
+    return f"{told_at.get(OrderCreated.name, min(told_at.values()))}#{entries[0]['orderId']['S']}"
+
+
+def _first_told(entries: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Returns when each event was told, by its name."""
+    told_at: dict[str, str] = {}
+    for entry in entries:
+        name = entry["detailType"]["S"]
+        told_at[name] = min(told_at.get(name, "~"), entry["toldAt"]["S"])
+    return told_at
+
+
+def _is_kept(name: str) -> bool:
+    """Returns whether a summary has this event's time. Its own attributes begin with a small letter."""
+    return name[:1].isupper()
+
+
+def _item(texts: dict[str, str], numbers: dict[str, int]) -> dict[str, Any]:
+    item = {name: {"S": value} for name, value in texts.items()}
+    return item | {name: {"N": str(value)} for name, value in numbers.items()}
 
 
 def _sharded(prefix: str, order_id: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sagactl.bench.conflicts import conflicts
-from sagactl.bench.cost import PATHS, Walked, walk
+from sagactl.bench.cost import PATHS, Walked, journaled_at_once, walk
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.serial import running
 from sagactl.cli import app
@@ -41,9 +41,18 @@ JOURNALED = {"write_units": 5, "invocations": 1, "queue_requests": 3}  # at most
 WATCHDOG_PAGES = 52  # of a run, however many orders there are: for 12 ages and the oldest order, in each of 4 shards
 
 
+JOURNALED_AT_ONCE = {
+    "write_units": 7,
+    "invocations": 1,
+    "queue_requests": 6,
+    "read_units": 0,
+}  # all of an order's events
+
+
 class Measured(NamedTuple):
     walked: dict[str, Walked]
     again: dict[str, Walked]
+    at_once: Usage
     conflicts: dict[str, Usage]
 
 
@@ -51,7 +60,7 @@ class Measured(NamedTuple):
 def found() -> Measured:
     with running() as serial:
         first, again = ({name: walk(serial, PATHS[name], f"{name} {n}") for name in PATHS} for n in range(2))
-        return Measured(first, again, conflicts(serial))
+        return Measured(first, again, journaled_at_once(serial), conflicts(serial))
 
 
 def spent(usage: Usage) -> Cost:
@@ -88,6 +97,10 @@ def test_the_journal_writes_each_event_once_and_reads_nothing(found: Measured, n
     assert journal["events"] == COSTS[name].events
     assert all(journal[each] <= JOURNALED[each] * journal["events"] for each in JOURNALED)
     assert journal["read_units"] == 0
+
+
+def test_the_journal_writes_an_order_in_a_batch_for_few_units(found: Measured) -> None:
+    assert {name: found.at_once.counts[name] for name in JOURNALED_AT_ONCE} == JOURNALED_AT_ONCE
 
 
 def test_the_watchdog_writes_nothing(found: Measured) -> None:
@@ -130,8 +143,10 @@ def test_the_command_prints_what_was_counted() -> None:
     said = CliRunner().invoke(app, ["bench", "cost", "--json"])
     assert said.exit_code == 0, said.output
     answer = json.loads(said.stdout)
-    assert answer.keys() == {"paths", "journal"}
+    assert answer.keys() == {"paths", "journal", "journal_at_once"}
     keys = [name for name in Cost._fields if name != "hops"]
-    assert {tuple(fields) for fields in (*answer["paths"].values(), answer["journal"])} == {tuple(keys)}
+    assert {tuple(fields) for fields in (*answer["paths"].values(), answer["journal"], answer["journal_at_once"])} == {
+        tuple(keys)
+    }
     for name, fields in answer["paths"].items():
         assert [fields[key] for key in keys] == [getattr(COSTS[name], key) for key in keys]

@@ -98,6 +98,8 @@ def _calls(service: str, operation: str, params: Any) -> list[Call]:
         entries = params["Entries"]
         return [Call("events:PutEvents", _arn(e["EventBusName"]), tuple((k, e[f]) for k, f in keys)) for e in entries]
     assert service == "dynamodb"
+    if operation == "BatchWriteItem":
+        return [Call(f"dynamodb:{operation}", _arn(table)) for table in params["RequestItems"]]
     index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
     return [Call(f"dynamodb:{operation}", _arn(params["TableName"]) + index)]
 

@@ -209,7 +209,7 @@ def test_each_event_is_read_once_even_if_it_arrives_late(stack: Stack, function:
 
 
 def test_the_first_events_of_an_empty_journal_are_new(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = {"arrivedAt": Timestamp.now(), "toldAt": Timestamp.now(), "source": "saga.order", "eventId": "e1"}
+    fields = {"writtenAt": Timestamp.now(), "toldAt": Timestamp.now(), "source": "saga.order", "eventId": "e1"}
     arrived: list[dict[str, str]] = []
     monkeypatch.setattr(journal, "arrivals", lambda *_: arrived)
     activity = RecentActivity(StackCache(lambda: stack))

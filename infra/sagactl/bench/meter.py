@@ -15,7 +15,7 @@ from typing import Any
 PRICES = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 CHUNK_BYTES = 64 * 1024  # EventBridge bills an event for each of these
 _READS = {"GetItem", "Query"}
-_WRITES = {"PutItem", "UpdateItem", "TransactWriteItems"}
+_WRITES = {"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}
 _TRANSACTED_UNITS = 2  # for a write of up to 1 KB in a transaction
 _REFUSED_UNITS = {"ConditionalCheckFailedException": 1, "TransactionCanceledException": _TRANSACTED_UNITS}
 _EMPTY_PAGE_UNITS = 0.5
@@ -85,7 +85,7 @@ class Meter:
         params["ReturnConsumedCapacity"] = "TOTAL"  # of the table and its indexes
         writes = _writes(params)
         table_names = {write["TableName"] for write in writes}
-        if len(table_names) < len(writes):
+        if "TransactItems" in params and len(table_names) < len(writes):
             raise NotImplementedError("DynamoDB Local does not add up a transaction's writes to the same table")
         context["saga_writes"] = len(writes)
         for write in writes:
@@ -98,9 +98,9 @@ class Meter:
         if "Error" in parsed:
             units = _REFUSED_UNITS.get(parsed["Error"]["Code"], 0) * context["saga_writes"]
         elif model.name == "TransactWriteItems":
-            units = sum(table["CapacityUnits"] for table in parsed["ConsumedCapacity"]) / self._transaction_factor
+            units = _reported(parsed["ConsumedCapacity"]) / self._transaction_factor
         else:
-            units = parsed["ConsumedCapacity"]["CapacityUnits"]
+            units = _reported(parsed["ConsumedCapacity"])
         if model.name == "Query":
             units = max(units, _EMPTY_PAGE_UNITS)
             self.usage.counts["pages"] += 1
@@ -121,13 +121,19 @@ class Meter:
 
 
 def _writes(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The writes of a transaction, or the one call itself."""
-    if "TransactItems" not in params:
-        return [params]
+    """The writes of a transaction or a batch, or the one call itself."""
     writes: list[dict[str, Any]] = []
-    for item in params["TransactItems"]:
+    for item in params.get("TransactItems", []):
         writes += item.values()  # {"Put": ...}, for instance
-    return writes
+    for table, requests in params.get("RequestItems", {}).items():
+        writes += [{"TableName": table} | request["PutRequest"] for request in requests]
+    return writes or [params]
+
+
+def _reported(consumed: dict[str, Any] | list[dict[str, Any]]) -> float:
+    """The units of a call, which may have written to several tables."""
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(table["CapacityUnits"] for table in tables))
 
 
 def _refuse_unknown(model: Any, **_: Any) -> None:

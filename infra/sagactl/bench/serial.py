@@ -20,19 +20,21 @@ from sagactl.stack.aws import Target
 from sagactl.stack.deployed_stack import Stack
 
 _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-_QUEUE_REQUESTS = 3  # sent, received and deleted, one event at a time
+_QUEUE_REQUESTS = 2  # a batch is received and deleted; each of its events was sent before
 
 
 class Serial(InProcess):
     """The saga, metered; what is told stays with the meter, and goes from there to those who hear it.
 
-    Journaling is metered apart, into `journal`.
+    Journaling is metered apart, into `journal`. Each event is a batch of its own, or is added to `kept` if that is a
+    list.
     """
 
     def __init__(self, url: str) -> None:
         boto3.setup_default_session()
         self.meter = Meter()
         self.journal = Usage()
+        self.kept: list[Envelope] | None = None
         self.meter.attach(boto3.DEFAULT_SESSION.events)  # type: ignore[union-attr]  # set up two lines before
         where = Target(url)
         for table in functions.tables():
@@ -57,10 +59,19 @@ class Serial(InProcess):
         self.meter.usage.counts["invocations"] += 1
         return super().invoke(module, event)
 
-    def write_down(self, envelope: Envelope) -> None:
+    def write_down(self, *envelopes: Envelope) -> None:
+        if self.kept is not None:
+            self.kept += envelopes
+            return
         with self.meter.into(self.journal):
-            self.meter.usage.counts.update(events=1, queue_requests=_QUEUE_REQUESTS)
-            super().write_down(envelope)
+            self.meter.usage.counts.update(events=len(envelopes), queue_requests=len(envelopes) + _QUEUE_REQUESTS)
+            super().write_down(*envelopes)
+
+    def write_kept(self) -> None:
+        """Hands the events that were kept to the journal, in one batch."""
+        envelopes = self.kept or []
+        self.kept = None
+        self.write_down(*envelopes)
 
     def _take_told(self) -> list[Envelope]:
         entries = self.meter.told

@@ -50,9 +50,9 @@ class InProcess:
         """The modules that hear the event, by the signatures of their reactions."""
         return hearers(self.services, envelope["detail-type"])
 
-    def write_down(self, envelope: Envelope) -> None:
-        """Hands the event to the journal."""
-        failed = self.invoke("journal.app", polled(envelope))["batchItemFailures"]
+    def write_down(self, *envelopes: Envelope) -> None:
+        """Hands the events to the journal, as one batch."""
+        failed = self.invoke("journal.app", polled(*envelopes))["batchItemFailures"]
         if failed:
             raise AssertionError(f"not journaled: {failed}")
 
@@ -91,12 +91,15 @@ def request(method: str, path: str, body: str | None = None, key: str | None = N
     }
 
 
-def polled(envelope: Envelope) -> dict[str, Any]:
-    """The event as Lambda polls it from the journal's queue."""
-    record = {
+def polled(*envelopes: Envelope) -> dict[str, Any]:
+    """The events as Lambda polls them from the journal's queue."""
+    return {"Records": [_record(envelope) for envelope in envelopes]}
+
+
+def _record(envelope: Envelope) -> dict[str, Any]:
+    return {
         "messageId": envelope["id"],
         "eventSource": "aws:sqs",
         "attributes": {"SentTimestamp": "1769860800000"},
         "body": json.dumps(envelope),
     }
-    return {"Records": [record]}

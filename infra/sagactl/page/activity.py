@@ -19,7 +19,7 @@ from sagactl.stack.deployed_stack import Stack
 
 MINUTES = 10
 EVENTS_MAX = 5_000  # of one reading; if the last minutes had more, the figures are those of the newest
-_OVERLAP = timedelta(seconds=10)  # the journal may write an event down that long after others that arrived with it
+_OVERLAP = timedelta(seconds=10)  # the clocks of those that write the journal may differ by that much
 _READINGS_PER_COUNT = 4  # dead letters are counted that much less often
 
 
@@ -42,7 +42,7 @@ class Memory:
     """What earlier readings found."""
 
     readings: int = 0
-    arrived_at: dict[str, str] = field(default_factory=dict)  # by the event's id
+    written_at: dict[str, str] = field(default_factory=dict)  # by the event's id
     orders: dict[str, RecentOrder] = field(default_factory=dict)
     dead_letters: int | None = None
 
@@ -80,9 +80,9 @@ class RecentActivity:
         memory = self._memory
         oldest = _shifted(Timestamp.now(), -timedelta(minutes=MINUTES))
         items = journal.arrivals(stack, self._since(oldest), EVENTS_MAX)
-        new = [item for item in reversed(items) if item["eventId"] not in memory.arrived_at]
+        new = [item for item in reversed(items) if item["eventId"] not in memory.written_at]
         if items:
-            memory.arrived_at = {item["eventId"]: item["arrivedAt"] for item in items}
+            memory.written_at = {item["eventId"]: item["writtenAt"] for item in items}
         for item in new:
             _remember(memory.orders, item)
         memory.orders = {order_id: order for order_id, order in memory.orders.items() if order.last_at >= oldest}
@@ -90,9 +90,9 @@ class RecentActivity:
 
     def _since(self, oldest: str) -> str:
         """From when to read: a little before the newest event that is known, but not before `oldest`."""
-        if not self._memory.arrived_at:
+        if not self._memory.written_at:
             return oldest
-        newest = max(self._memory.arrived_at.values())
+        newest = max(self._memory.written_at.values())
         return max(oldest, _shifted(newest, -_OVERLAP))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from journal.items import STATES, SUMMARY, shards
+from journal.items import NAMED, STATES, SUMMARY, batches_of, shards
 from saga.event import Timestamp
 from sagactl.stack.deployed_stack import Stack
 
@@ -18,14 +18,16 @@ END = "~"  # after every timestamp
 _PAGE = 100
 
 
-class _Index(NamedTuple):
-    name: str
+class _Keys(NamedTuple):
+    """The keys of the table, or of an index of it."""
+
     key: str
     sort: str
+    arguments: dict[str, str] = {}  # noqa: RUF012  # nobody changes it
 
 
-_ORDERS = _Index("orders", "stateShard", "opened")
-_ARRIVALS = _Index("arrivals", "dayShard", "arrivedAt")
+_ORDERS = _Keys("stateShard", "opened", {"IndexName": "orders"})
+_BATCHES = _Keys("orderId", "sort")
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,8 @@ def orders(
     """Returns the newest orders in these states, opened since a time and before a cursor."""
     keys = list(itertools.chain.from_iterable(map(shards, states)))
     found = _newest_first(stack, _ORDERS, keys, since, before, min(limit, _PAGE))
-    summaries = (_summary(item) for item in found if item["opened"] < before)
-    return list(itertools.islice(summaries, limit))
+    summaries = map(_summary, found)
+    return list(itertools.islice((one for one in summaries if one.cursor < before), limit))
 
 
 def open_states() -> tuple[str, ...]:
@@ -138,10 +140,24 @@ def open_states() -> tuple[str, ...]:
     return tuple(state for state in STATES if state not in choreography.closed())
 
 
-def arrivals(stack: Stack, since: str, limit: int) -> list[dict[str, Any]]:
-    """Returns the events of all orders that arrived since then, the newest first."""
-    keys = list(itertools.chain.from_iterable(map(shards, _days(since, Timestamp.now()))))
-    return list(itertools.islice(_newest_first(stack, _ARRIVALS, keys, since, END, min(limit, _PAGE)), limit))
+def arrivals(stack: Stack, since: str, limit: int) -> list[dict[str, str]]:
+    """Returns the events of all orders that were written down since then, the newest first.
+
+    Each has the fields `NAMED`, and when it was written, `writtenAt`.
+    """
+    days = map(batches_of, _days(since, Timestamp.now()))
+    keys = list(itertools.chain.from_iterable(map(shards, days)))
+    batches = _newest_first(stack, _BATCHES, keys, since, END, min(limit, _PAGE))
+    found: dict[str, dict[str, str]] = {}
+    for event in itertools.islice(itertools.chain.from_iterable(map(_named, batches)), limit):
+        found.setdefault(event["eventId"], event)  # a batch that failed in part was written twice
+    return list(found.values())
+
+
+def _named(batch: dict[str, Any]) -> Iterator[dict[str, str]]:
+    written_at, _, _ = batch["sort"].partition("#")
+    for values in reversed(json.loads(batch["events"])):
+        yield dict(zip(NAMED, values, strict=True)) | {"writtenAt": written_at}
 
 
 def milliseconds(since: str, until: str) -> int:
@@ -177,14 +193,14 @@ def _summary(item: dict[str, Any]) -> Summary:
 
 
 def _newest_first(
-    stack: Stack, index: _Index, keys: Sequence[str], since: str, until: str, page: int
+    stack: Stack, index: _Keys, keys: Sequence[str], since: str, until: str, page: int
 ) -> Iterator[dict[str, Any]]:
-    """Returns what an index has under all the keys, merged. The first pages of all keys are read at the same time."""
+    """Returns what there is under all the keys, merged. The first pages of all keys are read at the same time."""
 
     def started(key: str) -> Iterator[dict[str, Any]]:
         found = _query(
             stack,
-            IndexName=index.name,
+            **index.arguments,
             KeyConditionExpression=f"{index.key} = :key AND {index.sort} BETWEEN :since AND :until",
             ExpressionAttributeValues={":key": {"S": key}, ":since": {"S": since}, ":until": {"S": until}},
             ScanIndexForward=False,

@@ -16,6 +16,7 @@ from sagactl.bench.meter import item_bytes
 
 ARRIVED_MS = 1_769_861_000_123
 ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")
+LATER = Timestamp("2026-01-31T12:00:00.001Z")
 KEPT_SECONDS = int(timedelta(days=90).total_seconds())
 
 
@@ -30,7 +31,6 @@ def test_an_event_is_kept_whole() -> None:
         "sort": {"S": f"{AT}#e1"},
         "toldAt": {"S": AT},
         "arrivedAt": {"S": ARRIVED_AT},
-        "dayShard": {"S": entry(event)["dayShard"]["S"]},
         "eventId": {"S": "e1"},
         "detailType": {"S": "OrderCreated"},
         "source": {"S": "saga.order"},
@@ -58,7 +58,6 @@ def test_an_event_is_kept_under_the_order_that_the_services_read(written: str) -
     assert parse(said, OrderCreated).order_id == ORDER_ID
     kept = entry(a(OrderCreated), detail=said)
     assert kept["orderId"] == {"S": str(ORDER_ID)}
-    assert kept["dayShard"] == entry(a(OrderCreated))["dayShard"]
 
 
 @pytest.mark.parametrize("written", ["no-uuid", 7, None, ["x"]])
@@ -95,25 +94,52 @@ def test_half_a_surrogate_pair_is_kept() -> None:
 
 
 def test_events_of_an_order_sort_by_when_they_were_told() -> None:
-    later = Timestamp("2026-01-31T12:00:00.001Z")
-    assert entry(a(OrderCreated))["sort"]["S"] < entry(a(PaymentOK, timestamp=later))["sort"]["S"] < journal.SUMMARY
+    assert entry(a(OrderCreated))["sort"]["S"] < entry(a(PaymentOK, timestamp=LATER))["sort"]["S"] < journal.SUMMARY
 
 
 def test_a_summary_says_when_each_event_was_told() -> None:
-    update = journal.summary(entry(a(PaymentOK)))
+    update = journal.summary([entry(a(OrderCreated)), entry(a(PaymentOK, timestamp=LATER)), entry(a(OrderCreated))])
     assert update["Key"] == {"orderId": {"S": str(ORDER_ID)}, "sort": {"S": journal.SUMMARY}}
-    assert update["ExpressionAttributeNames"] == {"#event": "PaymentOK"}
-    assert update["ExpressionAttributeValues"][":at"] == {"S": AT}
+    assert update["ExpressionAttributeNames"] == {"#event0": "OrderCreated", "#event1": "PaymentOK"}
+    assert update["ExpressionAttributeValues"][":at1"] == {"S": LATER}
 
 
-def test_summaries_are_spread_by_state_and_events_by_day_of_arrival() -> None:
+def test_a_summary_keeps_its_own_attributes_whatever_an_event_is_called() -> None:
+    update = journal.summary([entry(a(OrderCreated), detail_type="opened")])
+    assert "ExpressionAttributeNames" not in update
+
+
+def test_an_order_without_its_first_event_was_opened_when_another_was_told() -> None:
+    update = journal.opened_earlier([entry(a(PaymentOK))], {"opened": {"S": f"{LATER}#{ORDER_ID}"}})
+    assert update
+    assert update["ExpressionAttributeValues"] == {":opened": {"S": f"{AT}#{ORDER_ID}"}}
+
+
+@pytest.mark.parametrize("known", [{"OrderCreated": {"S": LATER}}, {"opened": {"S": f"{AT}#{ORDER_ID}"}}])
+def test_nothing_more_is_written_if_the_order_was_opened_before(known: Any) -> None:
+    updated = {"opened": {"S": f"{LATER}#{ORDER_ID}"}} | known
+    assert journal.opened_earlier([entry(a(PaymentOK))], updated) is None
+
+
+def test_summaries_are_spread_by_state_and_batches_by_day() -> None:
     entries = [entry(a(OrderCreated, order_id=UUID(int=number))) for number in range(200)]
-    states = [journal.summary(entry)["ExpressionAttributeValues"][":state"]["S"] for entry in entries]
+    states = [journal.summary([one])["ExpressionAttributeValues"][":state"]["S"] for one in entries]
     assert set(states) == set(journal.shards("PENDING"))
-    assert {entry["dayShard"]["S"] for entry in entries} == set(journal.shards("2026-01-31"))
+    ids = [one | {"eventId": {"S": str(number)}} for number, one in enumerate(entries)]
+    batches = [journal.batch_entry([one], AT)["orderId"]["S"] for one in ids]
+    assert set(batches) == set(journal.shards(journal.batches_of("2026-01-31")))
 
 
 def test_an_order_is_listed_under_one_shard_whatever_is_told_of_it() -> None:
     events = [a(event) for event in EVENTS.values()]
-    shards = {journal.summary(entry(event))["ExpressionAttributeValues"][":state"]["S"][-1] for event in events}
-    assert shards == {entry(a(OrderCreated))["dayShard"]["S"][-1]}
+    updates = [journal.summary([entry(event)]) for event in events]
+    assert len({update["ExpressionAttributeValues"][":state"]["S"][-1] for update in updates}) == 1
+
+
+def test_a_batch_names_its_events() -> None:
+    batch = journal.batch_entry([entry(a(OrderCreated)), entry(a(PaymentOK))], LATER)
+    assert batch["sort"] == {"S": f"{LATER}#e1"}
+    assert json.loads(batch["events"]["S"]) == [
+        [str(ORDER_ID), "e1", "OrderCreated", "saga.order", AT],
+        [str(ORDER_ID), "e1", "PaymentOK", "saga.payment", AT],
+    ]

@@ -4,7 +4,7 @@ from rich.console import Group
 from rich.table import Table
 
 from sagactl.bench.conflicts import conflicts
-from sagactl.bench.cost import PATHS, Walked, walk
+from sagactl.bench.cost import PATHS, Walked, journaled_at_once, walk
 from sagactl.bench.meter import PRICES, Usage, plain
 from sagactl.bench.serial import running
 from sagactl.commands.options import Json
@@ -20,19 +20,22 @@ def cost(as_json: Json = False) -> None:
     """
     with err.status("Counting"), running() as serial:
         walked = {name: walk(serial, path, name) for name, path in PATHS.items()}
+        at_once = journaled_at_once(serial)
         added_by_conflicts = conflicts(serial)
     fields = {
         "paths": {name: each.saga.fields() for name, each in walked.items()},
         "journal": walked["completed"].journal.fields(),
+        "journal_at_once": at_once.fields(),
     }
-    result(fields, _shown(walked, added_by_conflicts), as_json=as_json)
+    result(fields, _shown(walked, at_once, added_by_conflicts), as_json=as_json)
 
 
-def _shown(walked: dict[str, Walked], added_by_conflicts: dict[str, Usage]) -> Group:
+def _shown(walked: dict[str, Walked], at_once: Usage, added_by_conflicts: dict[str, Usage]) -> Group:
     completed = walked["completed"]
     sagas = {name.replace("_", " "): each.saga for name, each in walked.items()}
     besides = {
-        "the journal, for a completed saga": completed.journal,
+        "the journal, a completed saga's events one by one": completed.journal,
+        "the journal, a completed saga's events in a batch": at_once,
         "a run of the watchdog": walked["expired"].watchdog,
     }
     return Group(
@@ -67,6 +70,6 @@ def _notes(completed: Usage) -> list[str]:
         f"List prices of {PRICES['region']} as of {PRICES['as_of']}, without the free tier.",
         "Counted: API and Lambda requests, EventBridge events, DynamoDB units, and SQS requests of the journal.",
         f"Not counted: logs, and Lambda's compute, which is billed by time: {added}.",
-        "The journal gets each event in a batch of its own. Bytes are those of the largest item and event.",
+        "Bytes are those of the largest item and event.",
         "The watchdog runs once a minute, however many orders there are.",
     ]
