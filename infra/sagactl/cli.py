@@ -28,7 +28,7 @@ class Commands(LazyGroup):
         "trace": Listed("Show what happened to an order, event by event, and why.", _LOOK),
         "logs": Listed("Print what the functions log, merged by time.", _LOOK),
         "watch": Listed("Show the orders live on a web page.", _LOOK),
-        "dlq": Listed("List or redrive dead letters: the events that could not be handled.", _REPAIR),
+        "dlq": Listed("List, redrive or discard dead letters: the events that could not be handled.", _REPAIR),
         "replay": Listed("Put events of an order, or of a period, on the bus again.", _REPAIR),
         "graph": Listed("Print which service hears and tells which event.", _DESIGN),
         "new": Listed("Write the files of a new service: its code, template and test.", _DESIGN),

@@ -104,7 +104,7 @@ def test_a_dead_letter_is_shown_and_redriven(page: Page, saga: Saga, stack: Stac
     expect(letter).to_contain_text("OrderCreated of", timeout=TIMEOUT_MS)
     expect(letter).to_contain_text("in saga-inventory")
     expect(letter).to_contain_text("TimeoutError: too slow")
-    letter.get_by_role("button").click()
+    letter.get_by_role("button", name="Redrive").click()
     expect(page.locator("#letters-said")).to_have_text("OrderCreated: healed.", timeout=TIMEOUT_MS)
     expect(letter).to_have_count(0, timeout=TIMEOUT_MS)
     reserved = eventually(lambda: saga.items(order_id)["inventory"], "a reservation")

@@ -42,6 +42,8 @@ def stack(heard: Heard) -> Iterator[Stack]:
     names = [table["TableName"] for table in tables()]
     queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
     outputs = dict(zip(names, names, strict=True)) | {"BusName": heard.bus_name, "DeadLetterQueueUrl": queue}
+    outputs["DiscardedLogs"] = "/saga/saga/discarded"
+    boto3.client("logs").create_log_group(logGroupName=outputs["DiscardedLogs"])
     yield Stack(aws.target(aws=True), outputs)
     for made in (aws._client, aws._session):
         made.cache_clear()
@@ -92,7 +94,7 @@ REFUSED: dict[str, tuple[dict[str, str], int]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@pytest.mark.parametrize("path", ["/orders", "/page/orders", "/page/dead-letters"])
+@pytest.mark.parametrize("path", ["/orders", "/page/orders", "/page/dead-letters", "/page/dead-letters/discarded"])
 def test_a_change_is_refused(page: httpx.Client, heard: Heard, case: str, path: str) -> None:
     headers, status = REFUSED[case]
     given = {"Content-Type": "application/json"} | headers
@@ -270,3 +272,15 @@ def test_listening_ends_if_reading_fails_and_can_start_again() -> None:
                 await anext(shared.listen())
 
     asyncio.run(listen())
+
+
+def test_a_dead_letter_is_discarded_for_a_reason(page: httpx.Client, stack: Stack) -> None:
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody="not JSON")
+    [letter] = page.get("/page/dead-letters").json()["deadLetters"]
+    assert (letter["payload"], letter["stackTrace"]) == ("not JSON", [])
+    chosen = {"messageId": letter["messageId"]}
+    refused = page.post("/page/dead-letters/discarded", json=chosen | {"reason": " "})
+    assert (refused.status_code, refused.json()["problems"]) == (400, ["reason: expected a text that says why"])
+    answer = page.post("/page/dead-letters/discarded", json=chosen | {"reason": "a test put it there"})
+    assert answer.json() == {"discarded": ["unknown"]}
+    assert page.get("/page/dead-letters").json() == {"deadLetters": []}

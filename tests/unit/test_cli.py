@@ -243,6 +243,7 @@ ASKING = [
     ["dlq"],
     ["dlq", "list"],
     ["dlq", "redrive"],
+    ["dlq", "discard", "--cause", "x", "--reason", "y"],
     ["replay", "--order", "5a9a0001-0000-4000-8000-000000000001"],
     ["trace", "5a9a0001-0000-4000-8000-000000000001"],
     ["logs"],

@@ -11,21 +11,33 @@ from typer.core import TyperGroup
 from sagactl.commands.options import Aws, Json, Port
 from sagactl.errors import SagaError
 from sagactl.stack import dead_letters
-from sagactl.stack.dead_letters import DeadLetter
-from sagactl.stack.deployed_stack import find
+from sagactl.stack.dead_letters import DeadLetter, Found, QueueName
+from sagactl.stack.deployed_stack import Stack, find
+from sagactl.stack.discard import discard
 from sagactl.stack.redrive import Redriven, redrive
 from sagactl.terminal import err, plain, plural, progress, result
 
 _SHOWN_LENGTH = 200  # characters of an error; JSON has all of it
+_SHOWN_MAX = 10  # dead letters of one cause; JSON has all of them
 
 Order = Annotated[
     str | None,
     typer.Option("--order", metavar="ORDER", help="Only dead letters of this order: its ID, or the start of it."),
 ]
-Letters = Annotated[
+Message = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID", help="Dead letters to redrive: IDs, or the start of them. Default: all."),
+    typer.Option("--message", metavar="ID", help="Only this dead letter: its ID, or the start of it. Can be repeated."),
 ]
+Cause = Annotated[
+    str | None,
+    typer.Option(
+        "--cause", metavar="TEXT", help="Only dead letters whose cause, as it is listed, has this text in it."
+    ),
+]
+Queue = Annotated[
+    QueueName, typer.Option("--queue", help="The saga's dead letters, or those that the journal could not write down.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why nothing can mend it. A log keeps it.")]
 
 
 class ListsByDefault(TyperGroup):
@@ -43,26 +55,42 @@ app = typer.Typer(cls=ListsByDefault, add_completion=False)
 
 @app.callback()
 def dlq() -> None:
-    """List or redrive dead letters: the events that could not be handled.
+    """List, redrive or discard dead letters: the events that could not be handled.
 
     Without a subcommand, it lists.
     """
 
 
 @app.command("list")
-def dlq_list(order: Order = None, port: Port = None, aws: Aws = False, as_json: Json = False) -> None:
-    """List the dead letters, the newest failure first.
+def dlq_list(
+    order: Order = None,
+    message: Message = None,
+    cause: Cause = None,
+    queue: Queue = "saga",
+    port: Port = None,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """List the dead letters by cause, the most frequent first.
 
     Poison is an event that the function refuses for what it says: redriving it
-    can't help.
+    can't help. --json has each event whole, and the function's stack trace.
     """
     stack = find(use_aws=aws, port=port)
-    with err.status("Reading the dead-letter queue"), dead_letters.held(stack) as found:
-        letters = dead_letters.of_order(found.letters, order)
-    fields = {"deadLetters": [letter.fields(letter.failure) for letter in letters]}
-    lines = [f"{_heading(letter)}\n    {_shown(str(letter.failure))}" for letter in letters]
+    with ExitStack() as until_done:
+        found, letters = _chosen(until_done, stack, queue, order, message, cause)
+    groups = dead_letters.by_cause(letters)
+    fields = {
+        "causes": {name: len(group) for name, group in groups.items()},
+        "deadLetters": [letter.fields(letter.failure) for letter in letters],
+    }
+    lines: list[str] = []
+    for group in groups.values():
+        lines += _group(group)
     if letters:
-        lines.append(f"{plural(len(letters), 'dead letter')}. Next: saga dlq redrive")
+        lines.append(
+            f"{plural(len(letters), 'dead letter')} of {plural(len(groups), 'cause')}. {_next(letters, queue)}"
+        )
     else:
         lines.append("No dead letters.")
     _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
@@ -70,7 +98,13 @@ def dlq_list(order: Order = None, port: Port = None, aws: Aws = False, as_json: 
 
 @app.command("redrive")
 def dlq_redrive(
-    letter_ids: Letters = None, order: Order = None, port: Port = None, aws: Aws = False, as_json: Json = False
+    order: Order = None,
+    message: Message = None,
+    cause: Cause = None,
+    queue: Queue = "saga",
+    port: Port = None,
+    aws: Aws = False,
+    as_json: Json = False,
 ) -> None:
     """Hand each event once more to the function that failed at it.
 
@@ -79,9 +113,7 @@ def dlq_redrive(
     """
     stack = find(use_aws=aws, port=port)
     with ExitStack() as until_done:
-        with err.status("Reading the dead-letter queue"):
-            found = until_done.enter_context(dead_letters.held(stack))
-        letters = dead_letters.chosen(dead_letters.of_order(found.letters, order), letter_ids or [])
+        found, letters = _chosen(until_done, stack, queue, order, message, cause)
         title = f"Redriving {plural(len(letters), 'dead letter')}"
         outcomes = list(progress(redrive(stack, letters), title, len(letters)))
     fields = {"redriven": [{"became": one.became} | one.letter.fields(one.failure) for one in outcomes]}
@@ -90,8 +122,78 @@ def dlq_redrive(
     _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
     failing = [one for one in outcomes if one.failure]
     if failing:
-        message = f"{len(failing)} of {plural(len(outcomes), 'dead letter')} still failing, and kept in the queue"
-        raise SagaError(message, "Fix the cause, then: saga dlq redrive")
+        said = f"{len(failing)} of {plural(len(outcomes), 'dead letter')} still failing, and kept in the queue"
+        raise SagaError(said, _remedy(failing))
+
+
+@app.command("discard")
+def dlq_discard(
+    reason: Reason,
+    order: Order = None,
+    message: Message = None,
+    cause: Cause = None,
+    queue: Queue = "saga",
+    port: Port = None,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Take dead letters that nothing can mend out of the queue.
+
+    A log keeps each of them, whole, with the reason and who gave it.
+    """
+    if not (order or message or cause):
+        raise typer.BadParameter("say which, by one of them", param_hint="'--message' / '--order' / '--cause'")
+    if not reason.strip():
+        raise typer.BadParameter("say why", param_hint="'--reason'")
+    stack = find(use_aws=aws, port=port)
+    with ExitStack() as until_done:
+        found, letters = _chosen(until_done, stack, queue, order, message, cause)
+        title = f"Discarding {plural(len(letters), 'dead letter')}"
+        gone = list(progress(discard(stack, letters, reason), title, len(letters)))
+    fields = {"discarded": [letter.fields(letter.failure) for letter in gone]}
+    lines = [_heading(letter) for letter in gone]
+    lines.append(f"{plural(len(gone), 'dead letter')} discarded, and kept in {stack.outputs['DiscardedLogs']}.")
+    _report(fields, lines, may_be_more=found.may_be_more, as_json=as_json)
+
+
+def _chosen(
+    until_done: ExitStack,
+    stack: Stack,
+    queue: QueueName,
+    order: str | None,
+    messages: Sequence[str] | None,
+    cause: str | None,
+) -> tuple[Found, list[DeadLetter]]:
+    """Returns what was found in the queue, hidden from others until all is done, and those that the options name."""
+    with err.status("Reading the dead-letter queue"):
+        found = until_done.enter_context(dead_letters.held(stack, queue=queue))
+    letters = dead_letters.of_cause(dead_letters.of_order(found.letters, order), cause)
+    return found, dead_letters.chosen(letters, messages or [])
+
+
+def _group(letters: Sequence[DeadLetter]) -> list[str]:
+    """The cause and how often it happened, then the dead letters."""
+    lines = [f"{len(letters)}x {_shown(letters[0].cause)}"]
+    lines += [
+        f"    {letter.message_id}  {_moment(letter.last_at)}  {_order(letter)}{_tries(letter)}"
+        for letter in letters[:_SHOWN_MAX]
+    ]
+    if len(letters) > _SHOWN_MAX:
+        lines.append(f"    … and {len(letters) - _SHOWN_MAX} more")
+    return lines
+
+
+def _next(letters: Sequence[DeadLetter], queue: QueueName) -> str:
+    option = "" if queue == "saga" else f" --queue {queue}"
+    if all(letter.failure.is_poison for letter in letters):
+        return f"Next: saga dlq discard{option} --message ID --reason TEXT"
+    return f"Next: saga dlq redrive{option}"
+
+
+def _remedy(failing: Sequence[Redriven]) -> str:
+    if all(one.became == "poison" for one in failing):
+        return "Nothing mends an event that is wrong itself: saga dlq discard --message ID --reason TEXT"
+    return "Fix the cause, then: saga dlq redrive"
 
 
 def _report(fields: dict[str, Any], lines: list[str], *, may_be_more: bool, as_json: bool) -> None:

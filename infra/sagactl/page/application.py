@@ -59,6 +59,7 @@ def _routes(endpoints: Endpoints) -> list[Route]:
         Route("/page/orders/{order_id}", endpoints.order_story),
         Route("/page/dead-letters", endpoints.dead_letters, methods=["GET"]),
         Route("/page/dead-letters", endpoints.redrive, methods=["POST"]),
+        Route("/page/dead-letters/discarded", endpoints.discard, methods=["POST"]),
     ]
 
 

@@ -16,7 +16,7 @@ from saga.event import Event
 from sagactl.design import choreography
 from sagactl.design.five_ways import PRODUCT
 from sagactl.errors import SagaError
-from sagactl.stack import api, dead_letters, demo_orders, journal, redrive, shop, story
+from sagactl.stack import api, dead_letters, demo_orders, discard, journal, redrive, shop, story
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import Redriven
 
@@ -88,6 +88,21 @@ class Endpoints:
         with dead_letters.held(stack) as found:
             letters = [letter for letter in found.letters if message_id in (None, letter.message_id)]
             return list(redrive.redrive(stack, letters))
+
+    async def discard(self, request: Request) -> Response:
+        """Discards the dead letter with the `messageId` given, for the `reason` given."""
+        asked = await _json(request)
+        reason = asked.get("reason")
+        if not isinstance(reason, str) or not reason.strip():
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "reason: expected a text that says why")
+        gone = await run_in_threadpool(self._discard, asked.get("messageId"), reason)
+        return JSONResponse({"discarded": gone})
+
+    def _discard(self, message_id: object, reason: str) -> list[str]:
+        stack = self._find()
+        with dead_letters.held(stack) as found:
+            letters = [letter for letter in found.letters if letter.message_id == message_id]
+            return [letter.name for letter in discard.discard(stack, letters, reason)]
 
     async def forward(self, request: Request) -> Response:
         """Sends the request on to the deployed API, signed, and answers what the API answers."""

@@ -1,17 +1,19 @@
-"""The dead-letter queue: events that a function failed at in every attempt, that never reached a function, or strays.
+"""The dead-letter queues. One has the events that a function failed at in every attempt, that never reached a function,
+or strays; the journal has a queue of its own, for the events that it could not write down.
 
 Lambda sends such an event inside a record of the failure. EventBridge sends the event as it is, and puts the failure
 into the message's attributes. A stray, which no service may tell, has none: a rule of its own sends it straight here.
-Any other message is shown as it is.
+What the journal failed at has none either: SQS moves it as it is. Any other message is shown as it is.
 """
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from contracts.events import EVENTS
 from saga.event import Timestamp
@@ -19,6 +21,10 @@ from saga.serialization import Refused
 from sagactl.stack import ids
 from sagactl.stack.deployed_stack import Stack
 
+type QueueName = Literal["saga", "journal"]
+
+_QUEUES: dict[QueueName, str] = {"saga": "DeadLetterQueueUrl", "journal": "JournalDeadLetterQueueUrl"}
+_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)  # what differs between failures of one cause
 PAGE = 10  # messages in one call; SQS allows no more
 PAGES_MAX = 100
 WAIT_SECONDS = 1  # without waiting, SQS asks only some of its servers
@@ -64,6 +70,8 @@ class DeadLetter:
     first_at: str
     last_at: str
     readable: bool = True
+    stack_trace: tuple[str, ...] = ()  # of the function's last attempt, if it raised
+    queue: QueueName = "saga"
 
     @property
     def name(self) -> str:
@@ -81,9 +89,16 @@ class DeadLetter:
     def function_name(self) -> str | None:
         return self.function and self.function.rpartition(":")[2]
 
+    @property
+    def cause(self) -> str:
+        """The event, the function and the failure, without the numbers and IDs in which failures alike differ."""
+        where = f" in {self.function_name}" if self.function else ""
+        return f"{self.name}{where}: {_VARYING.sub('…', str(self.failure))}"
+
     def fields(self, failure: Failure | None) -> dict[str, Any]:
         """Returns the dead letter as JSON has it, with the failure that it has now, if any."""
         return {
+            "cause": self.cause,
             "event": self.name,
             "orderId": self.order_id,
             "failedIn": self.function_name,
@@ -93,6 +108,8 @@ class DeadLetter:
             "firstAt": self.first_at,
             "lastAt": self.last_at,
             "messageId": self.message_id,
+            "stackTrace": self.stack_trace,
+            "payload": self.event,
         }
 
 
@@ -104,20 +121,34 @@ class Found(NamedTuple):
 
 
 @contextmanager
-def held(stack: Stack, order_id: str | None = None) -> Iterator[Found]:
+def held(stack: Stack, order_id: str | None = None, *, queue: QueueName = "saga") -> Iterator[Found]:
     """Reads the dead letters, or those of an order, and hides them from other readers until the end.
 
     It removes nothing from the queue.
     """
-    messages = _receive_all(stack)
+    url = _url(stack, queue)
+    messages = _receive_all(stack, url)
     try:
-        letters = [read(message) for message in messages.values()]
+        letters = [read(message, queue) for message in messages.values()]
         letters.sort(key=lambda letter: letter.last_at, reverse=True)
-        may_be_more = counted(stack) > len(letters)
+        may_be_more = counted(stack, queue) > len(letters)
         wanted = [letter for letter in letters if order_id is None or letter.order_id == order_id.lower()]
         yield Found(wanted, may_be_more)
     finally:
-        _give_back(stack, messages)
+        _give_back(stack, url, messages)
+
+
+def by_cause(letters: Sequence[DeadLetter]) -> dict[str, list[DeadLetter]]:
+    """Returns the dead letters by what caused them, the most frequent cause first."""
+    found: dict[str, list[DeadLetter]] = {}
+    for letter in letters:
+        found.setdefault(letter.cause, []).append(letter)
+    return dict(sorted(found.items(), key=lambda group: len(group[1]), reverse=True))
+
+
+def of_cause(letters: list[DeadLetter], text: str | None) -> list[DeadLetter]:
+    """Returns those whose cause has this text in it; all of them for None."""
+    return [letter for letter in letters if text is None or text.lower() in letter.cause.lower()]
 
 
 def of_order(letters: list[DeadLetter], order: str | None) -> list[DeadLetter]:
@@ -138,20 +169,27 @@ def chosen(letters: list[DeadLetter], letter_ids: Sequence[str]) -> list[DeadLet
     return [letter for letter in letters if letter.message_id in wanted or not letter_ids]
 
 
-def counted(stack: Stack) -> int:
+def counted(stack: Stack, queue: QueueName = "saga") -> int:
     """Returns about how many dead letters the queue holds, including those that another reader has."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = stack.client("sqs").get_queue_attributes(QueueUrl=_queue(stack), AttributeNames=names)
+    answer = stack.client("sqs").get_queue_attributes(QueueUrl=_url(stack, queue), AttributeNames=names)
     return sum(int(answer["Attributes"][name]) for name in names)
 
 
 def delete(stack: Stack, letter: DeadLetter) -> None:
     """Removes the dead letter from the queue."""
-    stack.client("sqs").delete_message(QueueUrl=_queue(stack), ReceiptHandle=letter.receipt)
+    stack.client("sqs").delete_message(QueueUrl=_url(stack, letter.queue), ReceiptHandle=letter.receipt)
 
 
-def read(message: dict[str, Any]) -> DeadLetter:
+def read(message: dict[str, Any], queue: QueueName = "saga") -> DeadLetter:
     """Reads a message as SQS returns it, in whichever of its forms."""
+    letter = _read(message)
+    if queue == "journal" and letter.readable and letter.failure.type in _UNSAID:
+        letter = replace(letter, failure=Failure("NotJournaled", "the journal's log says why"))
+    return replace(letter, queue=queue)
+
+
+def _read(message: dict[str, Any]) -> DeadLetter:
     sent_at = Timestamp.of(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC))
     try:
         body = json.loads(message["Body"])
@@ -190,7 +228,15 @@ def _of_lambda(message: dict[str, Any], body: dict[str, Any], sent_at: Timestamp
         attempts=_whole(context.get("approximateInvokeCount")),
         first_at=_time(happened_at, sent_at),
         last_at=_time(body.get("timestamp"), sent_at),
+        stack_trace=_stack_trace(body.get("responsePayload")),
     )
+
+
+def _stack_trace(answer: object) -> tuple[str, ...]:
+    match answer:
+        case {"stackTrace": [*frames]}:
+            return tuple(map(str, frames))
+    return ()
 
 
 def _of_eventbridge(message: dict[str, Any], event: dict[str, Any], sent_at: Timestamp) -> DeadLetter:
@@ -224,6 +270,9 @@ def _not_delivered(event: dict[str, Any], said: Mapping[str, str | None]) -> Fai
     return Failure("NotDelivered", "")
 
 
+_UNSAID = {"NotDelivered", Refused.__name__}  # of an event that came to the journal's queue without a failure
+
+
 def _unqualified(function_arn: str) -> str:
     """Returns the ARN without its version or alias: an event that failed in one is handled by the newest."""
     return ":".join(function_arn.split(":")[:7])
@@ -243,12 +292,12 @@ def _time(text: object, otherwise: Timestamp) -> Timestamp:
         return otherwise
 
 
-def _receive_all(stack: Stack) -> dict[str, dict[str, Any]]:
+def _receive_all(stack: Stack, url: str) -> dict[str, dict[str, Any]]:
     """Returns the messages by their ID, because SQS may return a message twice."""
     messages: dict[str, dict[str, Any]] = {}
     for _ in range(PAGES_MAX):
         answer = stack.client("sqs").receive_message(
-            QueueUrl=_queue(stack),
+            QueueUrl=url,
             MaxNumberOfMessages=PAGE,
             VisibilityTimeout=HELD_SECONDS,
             WaitTimeSeconds=WAIT_SECONDS,
@@ -262,15 +311,15 @@ def _receive_all(stack: Stack) -> dict[str, dict[str, Any]]:
     return messages
 
 
-def _give_back(stack: Stack, messages: dict[str, dict[str, Any]]) -> None:
+def _give_back(stack: Stack, url: str, messages: dict[str, dict[str, Any]]) -> None:
     """Shows the messages to other readers again. Those deleted meanwhile fail in the answer, which is not read."""
     for batch in itertools.batched(messages.values(), PAGE, strict=False):
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
             for number, message in enumerate(batch)
         ]
-        stack.client("sqs").change_message_visibility_batch(QueueUrl=_queue(stack), Entries=entries)
+        stack.client("sqs").change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
-def _queue(stack: Stack) -> str:
-    return stack.outputs["DeadLetterQueueUrl"]
+def _url(stack: Stack, queue: QueueName) -> str:
+    return stack.outputs[_QUEUES[queue]]

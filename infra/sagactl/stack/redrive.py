@@ -1,13 +1,15 @@
 """Redriving: a dead letter's event goes back to the function that failed, and leaves the queue only if that succeeds.
 
-Only that function is invoked, not every function that hears the event. The invocation is synchronous, because only the
-answer says whether the event was handled: a failure of an asynchronous one would be reported minutes later.
+Only that function is invoked, not every function that hears the event; for the journal's dead letters, the journal. The
+invocation is synchronous, because only the answer says whether the event was handled: a failure of an asynchronous one
+would be reported minutes later.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sagactl.stack.dead_letters import DeadLetter, Failure, delete
@@ -15,7 +17,7 @@ from sagactl.stack.deployed_stack import Stack
 
 AT_ONCE = 4
 
-type Became = Literal["healed", "put on the bus", "still failing", "poison"]
+type Became = Literal["healed", "put on the bus", "written down", "still failing", "poison"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,14 @@ def _redrive(stack: Stack, letter: DeadLetter) -> Redriven:
 def _became(letter: DeadLetter, failure: Failure | None) -> Became:
     if failure is not None:
         return "poison" if failure.is_poison else "still failing"
+    if letter.queue == "journal":
+        return "written down"
     return "healed" if letter.function else "put on the bus"
 
 
 def _send(stack: Stack, letter: DeadLetter) -> Failure | None:
+    if letter.queue == "journal":
+        return _write_down(stack, letter)
     if letter.function:
         return _invoke(stack, letter.function, letter.event)
     if not letter.readable or letter.failure.is_poison:  # nobody would hear it
@@ -60,11 +66,35 @@ def _send(stack: Stack, letter: DeadLetter) -> Failure | None:
 
 
 def _invoke(stack: Stack, function: str, event: Any) -> Failure | None:
+    failure, _ = _answered(stack, function, event)
+    return failure
+
+
+def _write_down(stack: Stack, letter: DeadLetter) -> Failure | None:
+    """Invokes the journal as its queue does, with the time at which the event arrived at first."""
+    arrived_at = datetime.fromisoformat(letter.last_at)
+    body = letter.event
+    if letter.readable:
+        body = json.dumps(letter.event)
+    record = {
+        "messageId": letter.message_id,
+        "eventSource": "aws:sqs",
+        "attributes": {"SentTimestamp": str(round(arrived_at.timestamp() * 1000))},
+        "body": body,
+    }
+    failure, answer = _answered(stack, stack.outputs["JournalFunction"], {"Records": [record]})
+    if failure is None and answer["batchItemFailures"]:
+        return Failure("NotJournaled", "the journal's log says why")
+    return failure
+
+
+def _answered(stack: Stack, function: str, event: Any) -> tuple[Failure | None, Any]:
+    """Invokes the function and waits; returns its failure, if any, and its answer."""
     answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-    payload = answer["Payload"].read()
+    payload = json.loads(answer["Payload"].read() or "null")
     if "FunctionError" not in answer:
-        return None
-    return Failure.raised(json.loads(payload)) or Failure(answer["FunctionError"], "")
+        return None, payload
+    return Failure.raised(payload) or Failure(answer["FunctionError"], ""), payload
 
 
 def _put(stack: Stack, event: dict[str, Any]) -> Failure | None:

@@ -23,9 +23,12 @@ from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import redrive
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:saga-payment"
+DISCARDED = "/saga/saga/discarded"
+JOURNAL = "saga-journal"
 WATCHDOG = "arn:aws:lambda:eu-central-1:123456789012:function:saga-order-watchdog"
 EVENT = envelope(a(OrderCreated))
 SCHEDULED = EVENT | {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+RAISED = {"errorType": "KeyError", "errorMessage": "'x'", "stackTrace": ['  File "app.py", line 1, in handler\n']}
 SENT_MS, SENT_AT = 1_769_861_000_123, "2026-01-31T12:03:20.123Z"
 NOT_UNDERSTOOD = ["not JSON", "", "[]", "null", "5", '{"detail-type": 5}', "[" * 100_000, '{"requestContext": null}']
 
@@ -160,6 +163,9 @@ class Functions:
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
         self.invoked.append((FunctionName, json.loads(Payload)))
+        if FunctionName == JOURNAL:
+            failures = [{"itemIdentifier": self.invoked[-1][1]["Records"][0]["messageId"]}] * bool(self.errors)
+            return {"Payload": io.BytesIO(json.dumps({"batchItemFailures": failures}).encode())}
         error = self.errors.get(FunctionName)
         if isinstance(error, Exception):
             raise error
@@ -185,7 +191,16 @@ def functions() -> Functions:
 def stack(heard: Heard, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack at moto, but for its functions."""
     queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-    stack = Stack(aws.target(aws=True), {"DeadLetterQueueUrl": queue, "BusName": heard.bus_name})
+    of_journal = boto3.client("sqs").create_queue(QueueName="journal-dead-letters")["QueueUrl"]
+    boto3.client("logs").create_log_group(logGroupName=DISCARDED)
+    outputs = {
+        "BusName": heard.bus_name,
+        "DeadLetterQueueUrl": queue,
+        "DiscardedLogs": DISCARDED,
+        "JournalDeadLetterQueueUrl": of_journal,
+        "JournalFunction": JOURNAL,
+    }
+    stack = Stack(aws.target(aws=True), outputs)
     client = Stack.client
     monkeypatch.setattr(Stack, "client", lambda self, name: functions if name == "lambda" else client(self, name))
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
@@ -193,10 +208,10 @@ def stack(heard: Heard, functions: Functions, monkeypatch: pytest.MonkeyPatch) -
     return stack
 
 
-def send(stack: Stack, *bodies: Any) -> None:
+def send(stack: Stack, *bodies: Any, queue: str = "DeadLetterQueueUrl") -> None:
     for body in bodies:
         text = body if isinstance(body, str) else json.dumps(body)
-        stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody=text)
+        stack.client("sqs").send_message(QueueUrl=stack.outputs[queue], MessageBody=text)
 
 
 def listed(stack: Stack, order_id: str | None = None) -> list[DeadLetter]:
@@ -327,20 +342,21 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["dlq", *arguments])
 
 
-def test_the_list_names_event_order_function_tries_times_and_error(stack: Stack) -> None:
-    send(stack, record())
-    heading, order, error, last = run().stdout.splitlines()
-    message_id, *event = heading.split()
-    assert event == ["01-31", "12:03:19", "OrderCreated", "in", "saga-payment"]
-    assert order.strip() == f"order {ORDER_ID}, 3 tries since 01-31 12:00:00"
-    assert error.strip() == "KeyError: 'x'"
-    assert last == "1 dead letter. Next: saga dlq redrive"
+def test_the_list_names_the_cause_and_order_tries_and_times(stack: Stack) -> None:
+    send(stack, record(responsePayload=RAISED))
+    cause, letter, last = run().stdout.splitlines()
+    assert cause == "1x OrderCreated in saga-payment: KeyError: 'x'"
+    message_id, *others = letter.split(maxsplit=3)
+    assert others == ["01-31", "12:03:19", f"order {ORDER_ID}, 3 tries since 01-31 12:00:00"]
+    assert last == "1 dead letter of 1 cause. Next: saga dlq redrive"
 
     found = json.loads(run("--json").stdout)
     assert found["mayBeMore"] is False
-    [letter] = found["deadLetters"]
-    assert letter.pop("messageId") == message_id
-    assert letter == {
+    assert found["causes"] == {"OrderCreated in saga-payment: KeyError: 'x'": 1}
+    [fields] = found["deadLetters"]
+    assert fields.pop("messageId") == message_id
+    assert fields == {
+        "cause": "OrderCreated in saga-payment: KeyError: 'x'",
         "event": "OrderCreated",
         "orderId": str(ORDER_ID),
         "failedIn": "saga-payment",
@@ -349,7 +365,89 @@ def test_the_list_names_event_order_function_tries_times_and_error(stack: Stack)
         "attempts": 3,
         "firstAt": "2026-01-31T12:00:00.000Z",
         "lastAt": "2026-01-31T12:03:19.500Z",
+        "stackTrace": RAISED["stackTrace"],
+        "payload": EVENT,
     }
+
+
+def test_dead_letters_of_one_cause_are_counted_together_whatever_numbers_they_name(stack: Stack) -> None:
+    slow = [{"errorType": "Timeout", "errorMessage": f"{ORDER_ID} after {n}.5 s", "stackTrace": []} for n in range(12)]
+    send(stack, record(), *(record(responsePayload=answer) for answer in slow))
+    lines = run().stdout.splitlines()
+    assert lines[0] == "12x OrderCreated in saga-payment: Timeout: … after ….… s"
+    assert lines[11:13] == ["    … and 2 more", "1x OrderCreated in saga-payment: KeyError: 'x'"]
+    assert lines[-1] == "13 dead letters of 2 causes. Next: saga dlq redrive"
+    assert len(json.loads(run("--cause", "timeout", "--json").stdout)["deadLetters"]) == 12
+
+
+def test_what_only_poison_is_left_of_is_to_be_discarded(stack: Stack, functions: Functions) -> None:
+    refused = {"errorType": "Refused", "errorMessage": "quantity: missing", "stackTrace": []}
+    functions.errors[ARN] = refused
+    send(stack, record(responsePayload=refused))
+    assert run().stdout.endswith("Next: saga dlq discard --message ID --reason TEXT\n")
+    assert "Nothing mends an event that is wrong itself: saga dlq discard" in run("redrive").stderr
+
+
+# -- saga dlq discard
+
+
+def test_what_is_discarded_leaves_the_queue_and_is_kept_in_a_log_with_the_reason(stack: Stack) -> None:
+    send(stack, record(), of_order(1))
+    kept, gone = sorted(listed(stack), key=lambda letter: letter.order_id == str(ORDER_ID))
+    said = run("discard", "--message", gone.message_id[:8], "--reason", "a test put it there")
+    assert said.exit_code == 0, said.output
+    assert said.stdout.splitlines()[-1] == f"1 dead letter discarded, and kept in {DISCARDED}."
+    assert [letter.message_id for letter in listed(stack)] == [kept.message_id]
+
+    [event] = stack.client("logs").filter_log_events(logGroupName=DISCARDED)["events"]
+    line = json.loads(event["message"])
+    assert (line["reason"], line["queue"], line["payload"]) == ("a test put it there", "saga", EVENT)
+    assert (line["messageId"], line["error"]["type"]) == (gone.message_id, "KeyError")
+    assert line["by"].startswith("arn:aws:sts::")
+
+
+def test_nothing_is_discarded_without_saying_which_and_why(stack: Stack) -> None:
+    send(stack, record())
+    for arguments in (["--reason", "old"], ["--cause", "KeyError"], ["--cause", "KeyError", "--reason", " "]):
+        assert run("discard", *arguments).exit_code == 2
+    assert len(listed(stack)) == 1
+
+
+def test_what_can_t_be_logged_is_not_discarded(stack: Stack) -> None:
+    send(stack, record())
+    stack.client("logs").delete_log_group(logGroupName=DISCARDED)
+    assert run("discard", "--cause", "KeyError", "--reason", "old").exit_code == 1
+    assert len(listed(stack)) == 1
+
+
+# -- the journal's
+
+
+def test_the_journal_s_dead_letters_are_listed_and_redriven(stack: Stack, functions: Functions) -> None:
+    send(stack, EVENT, queue="JournalDeadLetterQueueUrl")
+    assert run().stdout == "No dead letters.\n"
+    cause, _, last = run("list", "--queue", "journal").stdout.splitlines()
+    assert cause == "1x OrderCreated: NotJournaled: the journal's log says why"
+    assert last == "1 dead letter of 1 cause. Next: saga dlq redrive --queue journal"
+
+    functions.errors[JOURNAL] = "DynamoDB is away"
+    failed = run("redrive", "--queue", "journal")
+    assert failed.exit_code == 1
+    functions.errors.clear()
+    assert run("redrive", "--queue", "journal").stdout.splitlines()[-1] == "1 written down."
+    assert run("list", "--queue", "journal").stdout == "No dead letters.\n"
+    [record] = functions.invoked[-1][1]["Records"]
+    assert json.loads(record["body"]) == EVENT
+
+
+def test_the_journal_takes_an_event_that_no_service_takes(stack: Stack) -> None:
+    send(stack, EVENT | {"source": "elsewhere"}, queue="JournalDeadLetterQueueUrl")
+    assert run("redrive", "--queue", "journal").exit_code == 0
+
+
+def test_what_the_journal_s_rule_could_not_deliver_says_why() -> None:
+    letter = dead_letters.read(message(EVENT, ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="not authorized"), "journal")
+    assert (letter.failure, letter.queue) == (Failure("NO_PERMISSIONS", "not authorized"), "journal")
 
 
 @pytest.mark.usefixtures("stack")
@@ -363,10 +461,10 @@ def test_whatever_a_dead_letter_says_is_shown_on_one_line(stack: Stack) -> None:
     wild = "[/red]\x1b[2J\n:cat:" + "x" * 1000
     send(stack, wild, record(EVENT | {"detail-type": wild, "detail": {"orderId": wild}}))
     said = run().stdout
-    assert len(said.splitlines()) == 7
+    assert len(said.splitlines()) == 5
     assert "\x1b" not in said
     assert "[/red] [2J :cat:xxx" in said
-    assert len(run("list", "--order", wild).stdout.splitlines()) == 4
+    assert len(run("list", "--order", wild).stdout.splitlines()) == 3
 
 
 def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack: Stack, functions: Functions) -> None:
@@ -379,8 +477,7 @@ def test_redriving_says_what_became_of_each_and_exits_with_1_if_any_fails(stack:
         "healed",
     ]
     assert said.stdout.splitlines()[-1] == "1 poison, 1 healed."
-    message = "1 of 2 dead letters still failing, and kept in the queue. Fix the cause, then: saga dlq redrive."
-    assert said.stderr == f"error: {message}\n"
+    assert said.stderr.startswith("error: 1 of 2 dead letters still failing, and kept in the queue. Nothing mends ")
 
     again = run("redrive", "--json")
     [outcome] = json.loads(again.stdout)["redriven"]
@@ -404,7 +501,7 @@ def test_only_the_dead_letters_of_an_order_are_listed(stack: Stack) -> None:
 def test_only_the_dead_letters_that_are_named_are_redriven(stack: Stack, functions: Functions) -> None:
     send(stack, *(of_order(number) for number in range(3)))
     ids = [letter.message_id for letter in listed(stack)]
-    said = run("redrive", ids[0][:8], ids[1], "--json")
+    said = run("redrive", "--message", ids[0][:8], "--message", ids[1], "--json")
     assert {one["messageId"] for one in json.loads(said.stdout)["redriven"]} == set(ids[:2])
     assert len(functions.invoked) == 2
     assert [letter.message_id for letter in listed(stack)] == ids[2:]
@@ -412,7 +509,7 @@ def test_only_the_dead_letters_that_are_named_are_redriven(stack: Stack, functio
 
 def test_a_dead_letter_that_is_not_there_is_not_redriven(stack: Stack, functions: Functions) -> None:
     send(stack, of_order(1))
-    said = run("redrive", "123456")
+    said = run("redrive", "--message", "123456")
     assert (said.exit_code, said.stdout, functions.invoked) == (1, "", [])
     assert said.stderr == "error: No dead letter has an ID that starts with '123456'. List them: saga dlq list.\n"
 

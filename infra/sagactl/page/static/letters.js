@@ -1,10 +1,11 @@
-// Dead letters: the events that could not be handled, and redriving them.
+// Dead letters: the events that could not be handled, by cause, and redriving or discarding them.
 
 import { ask } from "./api.js";
 import { byId, el } from "./dom.js";
 import { shortId, timeText } from "./format.js";
 
 const ERROR_LENGTH_MAX = 300;
+const HELD = "Another reader holds it at the moment. Try again in a minute.";
 let shownCount = null;
 
 export function startLetters() {
@@ -19,7 +20,19 @@ export async function showLetters(count) {
   byId("letters-none").hidden = count > 0;
   byId("redrive-all").hidden = count < 2;
   const letters = count === 0 ? [] : await readLetters();
-  byId("letters").replaceChildren(...letters.map(letterRow));
+  byId("letters").replaceChildren(...causes(letters).map(causeRow));
+}
+
+/** The dead letters of each cause, the most frequent cause first. */
+function causes(letters) {
+  const found = Map.groupBy(letters, (letter) => letter.cause);
+  return [...found.values()].sort((one, other) => other.length - one.length);
+}
+
+function causeRow(letters) {
+  const title = `${letters.length} × ${errorText(letters[0])}`;
+  const rows = letters.map(letterRow);
+  return el("li", {}, el("p", { class: "failing" }, title), el("ul", { class: "plain" }, ...rows));
 }
 
 async function readLetters() {
@@ -34,8 +47,22 @@ function letterRow(letter) {
     el("p", {}, el("strong", {}, letter.event), " of ", orderOf(letter), placeText(letter)),
     el("p", { class: "failing" }, errorText(letter)),
     el("p", { class: "quiet" }, triesText(letter)),
-    redriveButton(letter),
+    detailsOf(letter),
+    el(
+      "p",
+      { class: "actions" },
+      button("Redrive", letter, () => redrive({ messageId: letter.messageId })),
+      button("Discard", letter, () => discard(letter)),
+    ),
   );
+}
+
+/** The event whole, and the function's stack trace, folded. */
+function detailsOf({ payload, stackTrace }) {
+  const event = typeof payload === "string" ? payload : JSON.stringify(payload, null, 2);
+  const parts = [el("summary", {}, "Event and stack trace"), el("pre", {}, event)];
+  if (stackTrace.length > 0) parts.push(el("pre", {}, stackTrace.join("")));
+  return el("details", {}, ...parts);
 }
 
 function orderOf(letter) {
@@ -60,22 +87,36 @@ function triesText({ attempts, lastAt }) {
   return `${attempts} tries, the last at ${time}`;
 }
 
-function redriveButton(letter) {
-  const attributes = {
-    type: "button",
-    "aria-label": `Redrive ${letter.event} of ${letter.orderId ?? "an unknown order"}`,
-    onclick: () => redrive({ messageId: letter.messageId }),
-  };
-  return el("button", attributes, "Redrive");
+function button(text, letter, onclick) {
+  const label = `${text} ${letter.event} of ${letter.orderId ?? "an unknown order"}`;
+  return el("button", { type: "button", "aria-label": label, onclick }, text);
 }
 
 /** Redrives the dead letter with this `messageId`, or all of them without one. */
-async function redrive(which) {
-  const said = byId("letters-said");
-  said.textContent = "Redriving…";
-  try {
+function redrive(which) {
+  return act("Redriving…", async () => {
     const { redriven } = await ask("page/dead-letters", which);
-    said.textContent = outcomesText(redriven);
+    return outcomesText(redriven);
+  });
+}
+
+/** Asks for a reason, which a log keeps, and discards the dead letter. */
+function discard({ messageId }) {
+  const reason = prompt(
+    "It leaves the queue, and a log keeps it. Why can nothing mend it?",
+  )?.trim();
+  if (!reason) return;
+  act("Discarding…", async () => {
+    const { discarded } = await ask("page/dead-letters/discarded", { messageId, reason });
+    return discarded.length === 0 ? HELD : `${discarded[0]}: discarded.`;
+  });
+}
+
+async function act(meanwhile, work) {
+  const said = byId("letters-said");
+  said.textContent = meanwhile;
+  try {
+    said.textContent = await work();
   } catch (error) {
     said.textContent = error.message;
   }
@@ -83,7 +124,7 @@ async function redrive(which) {
 }
 
 function outcomesText(redriven) {
-  if (redriven.length === 0) return "Another reader holds it at the moment. Try again in a minute.";
+  if (redriven.length === 0) return HELD;
   return redriven.map(outcomeText).join(" ");
 }
 
