@@ -37,9 +37,10 @@ class EventBridgeBus:
 
     def tell(self, facts: Sequence[Event]) -> None:
         for batch in itertools.batched(facts, ENTRIES_MAX, strict=False):
-            self._put([self._entry(fact) for fact in batch])
+            self.put([self._entry(fact) for fact in batch])
 
-    def _put(self, entries: list[Any]) -> None:
+    def put(self, entries: list[Any]) -> None:
+        """Puts entries of PutEvents, at most as many as it takes. Raises NotTold."""
         refusals = ""
         for attempt in range(ATTEMPTS):
             if attempt > 0:

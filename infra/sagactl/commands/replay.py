@@ -1,6 +1,6 @@
 """`saga replay`: events from the journal, put on the bus again."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,19 +8,19 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from saga.event import Event, Timestamp
-from saga.serialization import to_json
+from saga.event import Timestamp
 from sagactl.commands.options import Aws, Json, Port
-from sagactl.stack import ids
+from sagactl.stack import ids, journal
 from sagactl.stack.deployed_stack import Stack, find
-from sagactl.stack.replay import facts_of, facts_since, put
-from sagactl.terminal import err, plural, progress, result, table
+from sagactl.stack.replay import Fact, Found, facts_of, facts_of_period, put
+from sagactl.terminal import err, plain, plural, progress, result, table
 
 DAYS_MAX = 366
 
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Events told since then, such as 2026-01-31T12:00:00Z.")
+    str | None, typer.Option("--since", metavar="TIME", help="What was on the bus since, such as 2026-01-31T12:00:00Z.")
 ]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="And until then. Default: now.")]
 Order = Annotated[
     str | None, typer.Option("--order", metavar="ORDER", help="Events about this order: its ID, or the start of it.")
 ]
@@ -30,6 +30,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be
 
 def replay(
     since: Since = None,
+    until: Until = None,
     order: Order = None,
     rate: Rate = 50,
     dry_run: DryRun = False,
@@ -39,49 +40,66 @@ def replay(
 ) -> None:
     """Put events of an order, or of a period, on the bus again.
 
-    They come from the journal, oldest first, each once and as it was first told.
-    Where nothing was lost, this changes nothing but the journal.
+    They come from the journal, oldest first, each once and as it was first told,
+    whenever their orders were opened. Where nothing was lost, this changes
+    nothing but the journal. What every service refuses is left out, and named.
 
     On AWS the bus has an archive, too: see aws events start-replay.
     """
     if since is None and order is None:
         raise typer.BadParameter("give one of them, or both", param_hint="'--since' / '--order'")
-    moment = _moment(since) if since else Timestamp()
+    start = ""
+    if since:
+        start = _moment(since, "--since")
+    end = journal.END
+    if until:
+        end = _moment(until, "--until")
+    if start > end:
+        raise typer.BadParameter("not later than --since", param_hint="'--until'")
     stack = find(use_aws=aws, port=port)
     with err.status("Reading the journal"):
-        facts = _facts(stack, order, moment)
+        found = _found(stack, order, start, end)
     if not dry_run:
-        put(stack, progress(facts, f"Putting {plural(len(facts), 'event')} on the bus", len(facts)), rate)
-    _report(facts, dry_run=dry_run, as_json=as_json)
+        facts = progress(found.facts, f"Putting {plural(len(found.facts), 'event')} on the bus", len(found.facts))
+        put(stack, facts, rate)
+    _report(found, dry_run=dry_run, as_json=as_json)
 
 
-def _moment(text: str) -> Timestamp:
+def _moment(text: str, option: str) -> Timestamp:
+    hint = f"'{option}'"
     try:
-        since = Timestamp.parse(text)
+        moment = Timestamp.parse(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="'--since'") from None
-    if datetime.now(UTC) - datetime.fromisoformat(since) > timedelta(days=DAYS_MAX):
-        raise typer.BadParameter(f"more than {DAYS_MAX} days ago", param_hint="'--since'")
-    return since
+        raise typer.BadParameter(str(error), param_hint=hint) from None
+    if datetime.now(UTC) - datetime.fromisoformat(moment) > timedelta(days=DAYS_MAX):
+        raise typer.BadParameter(f"more than {DAYS_MAX} days ago", param_hint=hint)
+    return moment
 
 
-def _facts(stack: Stack, order: str | None, since: Timestamp) -> list[Event]:
+def _found(stack: Stack, order: str | None, since: str, until: str) -> Found:
     if order is None:
-        return facts_since(stack, since)
-    return facts_of(stack, ids.order_id_of(stack, order), since)
+        return facts_of_period(stack, since, until)
+    return facts_of(stack, ids.order_id_of(stack, order), since, until)
 
 
-def _report(facts: Sequence[Event], *, dry_run: bool, as_json: bool) -> None:
-    fields = {"put": not dry_run, "facts": [json.loads(to_json(fact)) for fact in facts]}
-    shown = _table(facts) if dry_run else f"{plural(len(facts), 'event')} put on the bus."
+def _report(found: Found, *, dry_run: bool, as_json: bool) -> None:
+    left_out = Counter(found.left_out)
+    fields = {
+        "put": not dry_run,
+        "facts": [fact.detail for fact in found.facts],
+        "leftOut": [{"event": name, "why": why, "number": number} for (name, why), number in left_out.items()],
+    }
+    shown = _table(found.facts) if dry_run else f"{plural(len(found.facts), 'event')} put on the bus."
     result(fields, shown, as_json=as_json)
+    for (name, why), number in left_out.items():
+        err.print(f"Left out: {number:,} {plain(name)}: {plain(why)}", markup=False)
 
 
-def _table(facts: Sequence[Event]) -> RenderableType:
+def _table(facts: Sequence[Fact]) -> RenderableType:
     if not facts:
         return "No events."
     shown = table("told UTC", "event", "order", "hops")
-    for fact in facts:
-        hops = fact.metadata.hops if fact.metadata else 0
-        shown.add_row(fact.timestamp.replace("T", " ").rstrip("Z"), fact.name, str(fact.order_id), str(hops))
+    for event, _ in facts:
+        hops = event.metadata.hops if event.metadata else 0
+        shown.add_row(event.timestamp.replace("T", " ").rstrip("Z"), event.name, str(event.order_id), str(hops))
     return shown
