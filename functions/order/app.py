@@ -1,11 +1,14 @@
 """Order on AWS: the events it hears. http.py and watchdog.py are its other two functions."""
 
 import os
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
+from order.due import dated
 from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
 from saga.bus import EventBridgeBus
 from saga.dynamodb import DynamoLedger
@@ -13,11 +16,13 @@ from saga.observe import logger
 from saga.sdk import CONFIG
 from saga.service import Service
 
+deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 service = Service(
     reactions=[place, complete, fail, settle_payment, settle_stock],
     ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Order),
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
     milestones={"PENDING": "SagasStarted", "COMPLETED": "SagasCompleted", "FAILED": "SagasFailed"},
+    dated=partial(dated, deadline=deadline),
 )
 
 

@@ -15,7 +15,7 @@ from contracts.events import (
     StockRelease,
 )
 from contracts.values import Amount
-from saga.event import Event
+from saga.event import Event, Timestamp
 from saga.ledger import State
 
 OPEN_SHARDS = 4
@@ -25,11 +25,13 @@ class Order(State, frozen=True):
     """What has become of an order so far.
 
     Product, quantity and amount are unknown if another event was heard before OrderCreated.
-    `open_shard` is set while the order is open: the index of open orders, which the watchdog reads, has it as its key.
+    `open_shard` and `due_at` are set while the order is open: the index by which the watchdog finds it has them as its
+    key. The reactions set the shard and unset both; the time is set by due.py, and moved on by the watchdog.
     """
 
     status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"]
     open_shard: int | None = None
+    due_at: Timestamp | None = None
     product_id: str | None = None
     quantity: int | None = None
     amount: Amount | None = None
@@ -40,7 +42,7 @@ class Order(State, frozen=True):
     @property
     def is_open(self) -> bool:
         """Neither COMPLETED nor FAILED."""
-        return self.open_shard is not None
+        return self.status in ("PENDING", "FAILING")
 
 
 def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
@@ -54,7 +56,7 @@ def complete(event: ShipmentOK, order: Order | None) -> tuple[Order, None]:
     order = order or opened(event)
     if not order.is_open:
         return order, None
-    return replace(order, status="COMPLETED", open_shard=None), None
+    return replace(order, status="COMPLETED", open_shard=None, due_at=None), None
 
 
 def fail(event: ShipmentFail, order: Order | None) -> tuple[Order, None]:
@@ -80,7 +82,8 @@ def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, t
     order = replace(order, status="FAILING", reason=reason, **settled)
     if not (order.payment_settled and order.stock_settled):
         return order, None
-    return replace(order, status="FAILED", open_shard=None, reason=reason or "a step failed"), OrderFailed
+    reason = reason or "a step failed"
+    return replace(order, status="FAILED", open_shard=None, due_at=None, reason=reason), OrderFailed
 
 
 def opened(event: Event) -> Order:

@@ -36,7 +36,8 @@ class Outcome[S: State](Struct, frozen=True):
 class Service[S: State]:
     """Reactions over a ledger and a bus. It hears and tells the events in the reactions' signatures.
 
-    `milestones` maps a status to the metric that counts the orders which reach it.
+    `milestones` maps a status to the metric that counts the orders which reach it. `dated` adds to a state what follows
+    from when the entry was opened: reactions know no clock.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Service[S: State]:
         ledger: Ledger[S],
         bus: Bus,
         milestones: Mapping[str, str] | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        dated: Callable[[S, Timestamp], S] = lambda state, _opened_at: state,
     ) -> None:
         self.reactions: dict[str, Reaction[S]] = {}
         self.hears: dict[str, type[Event]] = {}
@@ -59,7 +60,8 @@ class Service[S: State]:
         self.ledger = ledger
         self.bus = bus
         self.milestones = milestones or {}
-        self._pause = pause
+        self.dated = dated
+        self._pause: Callable[[float], None] = time.sleep
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
         """Handles an event as EventBridge delivers it.
@@ -92,9 +94,8 @@ class Service[S: State]:
             before = self.ledger.recall(event.order_id)
             if before is not None and event.name in before.heard:
                 return _again(event, before)
-            known = before.state if before else None
-            state, told = self.reactions[event.name](event, known)
-            if before is not None and state == known and told is None:
+            state, told = self.decide(event, before, at)
+            if before is not None and state == before.state and told is None:
                 return Outcome(before, None)
             entry = _advance(before, event, state, told, at)
             try:
@@ -105,6 +106,15 @@ class Service[S: State]:
             self._count_milestone(entry, before)
             return Outcome(entry, _name_of(told))
         raise Conflict(f"other writes came first, or the database was too busy, in each of {ATTEMPTS} attempts")
+
+    def decide(self, event: Event, before: Entry[S] | None, at: Timestamp) -> tuple[S, type[Event] | None]:
+        """Returns the new state, and the fact to tell."""
+        react = self.reactions[event.name]
+        if before is None:
+            state, told = react(event, None)
+            return self.dated(state, at), told
+        state, told = react(event, before.state)
+        return self.dated(state, before.opened_at), told
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))

@@ -30,6 +30,7 @@ class Commands(LazyGroup):
         "watch": Listed("Show the orders live on a web page.", _LOOK),
         "dlq": Listed("List, redrive or discard dead letters: the events that could not be handled.", _REPAIR),
         "replay": Listed("Put events of an order, or of a period, on the bus again.", _REPAIR),
+        "expire": Listed("Ask shipping now about orders that are open past their deadline.", _REPAIR),
         "graph": Listed("Print which service hears and tells which event.", _DESIGN),
         "new": Listed("Write the files of a new service: its code, template and test.", _DESIGN),
         "bench": Listed("Measure what a saga costs and how fast it is.", _MEASURE),

@@ -18,6 +18,7 @@ _EITHER = (("PaymentOK", "PaymentFail"), ("StockReserved", "StockFailed"), ("Shi
 _LOGGED = {
     "killed": "signal: killed",
     "timed out": "Task timed out",
+    "given up": "ReadTimeoutError: ",
     "heard again": '"heard again"',
     "contradicted": "repeated with other fields",
 }

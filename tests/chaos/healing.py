@@ -8,7 +8,7 @@ from chaos.faulty_bus import FaultyBus
 
 from saga.bus import EventBridgeBus
 from sagactl.design import choreography
-from sagactl.stack import dead_letters, entries
+from sagactl.stack import dead_letters, entries, expiry
 from sagactl.stack import redrive as redriving
 from sagactl.stack.deployed_stack import Stack
 
@@ -39,7 +39,7 @@ def heal(stack: Stack, bus: EventBridgeBus, faulty: FaultyBus, placed: list[Plac
         healed.redriven += redriven
         if unclosed:
             healed.put_again += put_again(stack, bus, placed)
-            stack.client("lambda").invoke(FunctionName=stack.outputs["OrderWatchdogFunction"])
+            expiry.expire(stack, "all")
         until_quiet(faulty)
         unclosed = still_open(stack, ids)
     return healed

@@ -30,19 +30,22 @@ class Size:
     kills: int
     freezes: int
     freeze_seconds_max: float
+    outage_seconds: float  # in which nothing reaches shipping
     deadline_seconds: int
     victims: tuple[str, ...] = ("order", "order-http", "payment", "inventory", "shipping")
 
 
-# The short form does not kill the journal, because its queue gives a batch again only after a minute. None of its
-# freezes lasts longer than a function's timeout of 10 s.
-SHORT = Size(orders=20, seconds=8, kills=6, freezes=1, freeze_seconds_max=1, deadline_seconds=5)
+# The short form does not kill the journal, because its queue gives a batch again only after a minute. Its freeze is
+# shorter than a client waits for an answer; those of the full form are longer than any function waits for all its
+# attempts.
+SHORT = Size(orders=20, seconds=8, kills=6, freezes=1, freeze_seconds_max=1, outage_seconds=2, deadline_seconds=5)
 FULL = Size(
     orders=200,
     seconds=60,
     kills=60,
     freezes=6,
-    freeze_seconds_max=12,
+    freeze_seconds_max=20,
+    outage_seconds=120,
     deadline_seconds=20,
     victims=(*SHORT.victims, "journal"),
 )

@@ -20,10 +20,12 @@ def report(storm: Storm) -> str:
     by_status = ", ".join(f"{number} {status}" for status, number in sorted(statuses.items()))
     closed = sum(statuses[status] for status in choreography.closed())
     orders = len(storm.placed)
+    gave_up = f"{logged['given up']} calls given up, {logged['timed out']} functions timed out"
     lines = [
         "Faults, and what they led to",
         f"{injected.kills:6} functions killed: {logged['killed']} while they worked, the others idle",
-        f"{injected.freezes:6} freezes of DynamoDB, {injected.frozen_seconds:.1f} s: {logged['timed out']} timeouts",
+        f"{injected.freezes:6} freezes of DynamoDB, {injected.frozen_seconds:.1f} s: {gave_up}",
+        f"     1 outage of shipping, {injected.outage_seconds:.0f} s",
         f"{bus.fates['twice']:6} events put twice: {logged['heard again']} heard again, none decided again",
         f"{bus.fates['swallowed']:6} events swallowed: {told_again} told again, {not_needed} not needed",
         "What repaired the rest",

@@ -12,6 +12,7 @@ from chaos.faulty_bus import FaultyBus, faulty_bus
 from chaos.healing import Healed, heal, until_quiet
 from chaos.plan import Plan, Wanted
 from chaos.processes import Processes
+from support.driver import deaf
 
 from saga.bus import EventBridgeBus
 from sagactl.design.five_ways import PRODUCT
@@ -28,6 +29,7 @@ class Injected:
     kills: int = 0
     freezes: int = 0
     frozen_seconds: float = 0.0
+    outage_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def storm(stack: Stack, planned: Plan) -> Storm:
     processes = Processes(stack.where.port)
     stocked = audit.stock(stack)
     since_ms = int(time.time() * 1000)
-    variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}  # which only the watchdog reads
+    variables = {"DEADLINE_SECONDS": str(planned.size.deadline_seconds)}  # which only order's functions read
     with (
         faulty_bus(str(stack.where.endpoint_url), planned.fate) as bus,
         configured(
@@ -99,8 +101,14 @@ def in_the_storm(
             injected.freezes += 1
             injected.frozen_seconds += seconds
 
-    with ThreadPoolExecutor(CLIENTS + 2) as threads:
-        faults = [threads.submit(kill), threads.submit(freeze)]
+    def cut_off() -> None:
+        wait_for(planned.size.seconds / 4)
+        with deaf(stack, "shipping"):
+            time.sleep(planned.size.outage_seconds)
+        injected.outage_seconds += planned.size.outage_seconds
+
+    with ThreadPoolExecutor(CLIENTS + 3) as threads:
+        faults = [threads.submit(fault) for fault in (kill, freeze, cut_off)]
         placed = list(threads.map(place_at, planned.orders))
         for fault in faults:
             fault.result()

@@ -18,6 +18,7 @@ BUDGETS = [
     (Budget(losses=3), EVERY_WORLD),
     (Budget(losses=2, crashes=1), EVERY_WORLD),
     (Budget(crashes=1, asks=1), EVERY_WORLD),
+    (Budget(conflicts=1, asks=1), EVERY_WORLD),
     (Budget(repeats=1, losses=1), EVERY_WORLD),
     (Budget(refusals=1, losses=1), EVERY_WORLD),
     (Budget(crashes=2, repeats=2, watchdog=False), EVERY_WORLD),

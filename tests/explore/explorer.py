@@ -17,6 +17,8 @@ from explore.world import (
     ORDER_IDS,
     REFUSALS,
     SERVICES,
+    THROTTLED,
+    WATCHDOG,
     Case,
     Delivery,
     World,
@@ -78,11 +80,15 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happened: a delivery with the fault that befell it and the facts it had told, or the watchdog's asking."""
+    """What happened: a delivery with the fault that befell it and the facts it had told.
 
-    delivery: Delivery | None
+    `wrong` is what must not happen in it, if it does.
+    """
+
+    delivery: Delivery
     what: str
     told: tuple[str, ...]
+    wrong: str | None = None
 
 
 class Trial(NamedTuple):
@@ -123,19 +129,22 @@ def explore(trial: Trial) -> Found:
     found = Found()
     while todo:
         state = todo.popleft()
-        following = [after for _, after in successors(state)]
+        following = list(successors(state))
         found.transitions += len(following)
-        is_end = all(after == state for after in following)  # nothing, or deliveries that fail for ever
+        is_end = all(after == state for _, after in following)  # nothing, or deliveries that fail for ever
         wrong = problem_now(world, state)
         if is_end and not wrong:
             wrong = problem_at_end(state)
         if wrong:
             raise Violation(wrong, trial, *_schedule(origin, state))
-        for choice, after in enumerate(following):
+        for choice, (step, after) in enumerate(following):
             if after not in origin:
                 origin[after] = (state, choice)
                 todo.append(after)
-            if after.entries != state.entries and (wrong := problem_of_change(state.entries, after.entries)):
+            wrong = step.wrong
+            if after.entries != state.entries:
+                wrong = wrong or problem_of_change(state.entries, after.entries)
+            if wrong:
                 raise Violation(wrong, trial, *_schedule(origin | {after: (state, choice)}, after))
         if is_end:
             found.ends[
@@ -161,12 +170,12 @@ def successors(state: State) -> Iterator[tuple[Step, State]]:
     for delivery in _in_sequence(state.flight):
         yield from _deliveries(state, delivery)
     left = state.left
-    open_orders = [n for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
-    if open_orders and left.asks:
-        yield _ask(state, open_orders, left._replace(asks=left.asks - 1))
-    elif open_orders and left.watchdog and not state.flight and not state.asked:
+    due = [Delivery(WATCHDOG, expired(order_id)) for n, order_id in enumerate(ORDER_IDS) if is_open(state, n)]
+    if due and left.asks:
+        yield from _asks(state, due, left._replace(asks=left.asks - 1))
+    elif due and left.watchdog and not state.flight and not state.asked:
         # Sooner or later it asks when nothing else goes on, and then the order must close.
-        yield _ask(state._replace(asked=True), open_orders, Budget())
+        yield _ask(state._replace(asked=True), due, Budget())
 
 
 def _deliveries(state: State, delivery: Delivery) -> Iterator[tuple[Step, State]]:
@@ -207,7 +216,8 @@ def _faulty(state: State, delivery: Delivery, fault: str, left: Budget) -> Itera
     heard = _hear(state, delivery, fault)
     if heard == _hear(state, delivery):
         return  # it never came to that step
-    yield Step(delivery, f"{fault}, retried", _names(heard)), _after(state, delivery, heard, left)
+    wrong = "a transaction that was throttled once was not tried again" if fault == THROTTLED else None
+    yield Step(delivery, f"{fault}, retried", _names(heard), wrong), _after(state, delivery, heard, left)
     if heard.failed and left.watchdog:
         given_up = _after(state, delivery, heard._replace(failed=False), left)._replace(given_up=True)
         yield Step(delivery, f"{fault}, given up", _names(heard)), given_up
@@ -241,10 +251,27 @@ def _in_sequence(flight: frozenset[Delivery]) -> list[Delivery]:
     return sorted(flight, key=lambda d: (d.service, d.fact.name, d.fact.order_id))
 
 
-def _ask(state: State, orders: list[int], left: Budget) -> tuple[Step, State]:
-    facts = [expired(ORDER_IDS[order]) for order in orders]
-    asked = frozenset(itertools.chain.from_iterable(map(heard_by, facts)))
-    return Step(None, "the watchdog asks", ("OrderExpired",)), state._replace(flight=state.flight | asked, left=left)
+def _asks(state: State, due: list[Delivery], left: Budget) -> Iterator[tuple[Step, State]]:
+    """The watchdog asks out of turn, while other deliveries are under way, each of which may be heard in between."""
+    yield _ask(state, due, left)
+    if left.crashes:
+        yield _ask(state, due, left._replace(crashes=left.crashes - 1), "crash after tell")
+    if left.conflicts:
+        for run, other in itertools.product(due, _in_sequence(state.flight)):
+            if _slot(run) == _slot(other):
+                fewer = left._replace(conflicts=left.conflicts - 1)
+                yield _meanwhile(state, run, other, fewer)
+                yield _meanwhile(state, other, run, fewer)
+
+
+def _ask(state: State, due: list[Delivery], left: Budget, fault: str | None = None) -> tuple[Step, State]:
+    wrong = None
+    for run in due:
+        heard = _hear(state, run, fault)
+        if heard.entry == state.entries[_slot(run)] and not fault:
+            wrong = "the watchdog asked about an order, and the order is still due"
+        state = _after(state, run, heard, left, again=True)
+    return Step(due[0], fault or "", ("OrderExpired",), wrong), state
 
 
 def _flying(heard: Case) -> frozenset[Delivery]:
@@ -265,7 +292,7 @@ def _slot(delivery: Delivery) -> int:
 def problem_now(world: World, state: State) -> str | None:
     """Safety: what is wrong in this state."""
     wrong = problem(world, state.entries, state.stock, state.failures_told)
-    return wrong or problem_of_telling(world.orders, state.entries)
+    return wrong or problem_of_telling(world.orders, state.entries) or problem_of_watching(world.orders, state.entries)
 
 
 @cache
@@ -296,6 +323,15 @@ def problem_of_telling(orders: int, entries: Entries) -> str | None:
     for order, (service, facts_max) in itertools.product(range(orders), _FACTS_MAX.items()):
         if len(told := facts_told(entries, order, service)) > facts_max:
             return f"{service} told {' and '.join(sorted(told))}"
+    return None
+
+
+@cache
+def problem_of_watching(orders: int, entries: Entries) -> str | None:
+    """Safety: the watchdog never asks about what is closed."""
+    for order in range(orders):
+        if is_due(entries, order) and status(entries, order, "order") in _CLOSED:
+            return "a closed order is still due"
     return None
 
 
@@ -331,12 +367,18 @@ def facts_told(entries: Entries, order: int, service: str) -> set[str]:
     return set(_read(entry)["told"]) if entry else set()
 
 
+def is_due(entries: Entries, order: int) -> bool:
+    """Whether the order has a due time."""
+    entry = entries[order * len(SERVICES) + SERVICES.index("order")]
+    return entry is not None and "dueAt" in _read(entry)["state"]
+
+
 def is_open(state: State, order: int) -> bool:
     """As the watchdog sees it: whether the order is in the index of open orders."""
     if order * len(SERVICES) >= len(state.entries):
         return False
     entry = state.entries[order * len(SERVICES) + SERVICES.index("order")]
-    return entry is not None and "openShard" in _read(entry)["state"]
+    return entry is not None and {"openShard", "dueAt"} <= _read(entry)["state"].keys()
 
 
 def _status(entry: bytes | None) -> str | None:
@@ -366,8 +408,8 @@ def mermaid(steps: list[Step]) -> str:
     """The steps as a sequence diagram."""
     lines = ["sequenceDiagram"]
     for step in steps:
-        if step.delivery is None:
-            lines.append("    Note over watchdog: asks")
+        if step.delivery.service == WATCHDOG:
+            lines.append(f"    Note over watchdog: {step.what or 'asks'}")
             continue
         name = step.delivery.fact.name
         service = step.delivery.service

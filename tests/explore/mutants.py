@@ -10,18 +10,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import wraps
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from uuid import UUID
 
 from explore.explorer import Budget, Trial, Violation, explore
 from explore.world import APPS, World, case, quiet
 from msgspec.structs import replace
-from support.memory import MemoryLedger, MemoryStockLedger
+from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
 from contracts.events import OrderExpired, OrderFailed, ShipmentFail, ShipmentOK
 from inventory.reactions import release, reserve
 from inventory.stock import given_back
 from order.reactions import Order, fail, settle_payment, settle_stock
 from payment.reactions import cancel, charge
-from saga import service
+from saga import dynamodb, service
 from saga.bus import EventBridgeBus
 from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
@@ -43,6 +44,7 @@ BUDGETS = (
     Budget(repeats=1, watchdog=False),
     Budget(losses=1),
     Budget(crashes=1, watchdog=False),
+    Budget(asks=1, conflicts=1),
     Budget(losses=2),
     Budget(asks=1),
     Budget(repeats=1, conflicts=1, watchdog=False),
@@ -116,7 +118,7 @@ def oversell(self: Any, entry: Any, before: Any) -> None:
 def tell_before_record(self: Any, envelope: Any) -> None:
     event = self._read(envelope)
     before = self.ledger.recall(event.order_id)
-    state, told = _decide(self, event, before)
+    state, told = self.decide(event, before, Timestamp.now())
     if before and event.name in before.heard:
         name = before.heard[event.name].told
         if name:
@@ -132,7 +134,7 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
     before = self.ledger.recall(event.order_id)
     if before and event.name in before.heard:
         return service._again(event, before)
-    state, told = _decide(self, event, before)
+    state, told = self.decide(event, before, at)
     entry = service._advance(before, event, state, told, at)
     with suppress(Conflict):
         self.ledger.record(entry, before)
@@ -144,7 +146,9 @@ def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:
     try:
         return _learn_once(self, event, at)
     except Conflict:
-        return Outcome(self.ledger.recall(event.order_id), None)
+        before = self.ledger.recall(event.order_id)
+        state, told = self.decide(event, before, at)
+        return Outcome(service._advance(before, event, state, told, at), None)
 
 
 def failures_swallowed(self: Any, envelope: Any) -> None:
@@ -168,11 +172,6 @@ def forgets_what_was_heard(before: Any, event: Any, state: Any, told: Any, at: A
 _hear = Service.hear
 _advance = service._advance
 _learn = Service.learn
-
-
-def _decide(self: Any, event: Any, before: Any) -> Any:
-    known = before.state if before else None
-    return self.reactions[event.name](event, known)
 
 
 def _learn_once(self: Any, event: Any, at: Any) -> Any:
@@ -200,14 +199,14 @@ def join_on_one(react: Any, event: Any, shipment: Shipment | None) -> Any:
 def settled_at_once(react: Any, event: Any, order: Order | None) -> Any:
     after, told = react(event, order)
     if after.status == "FAILING":
-        return replace(after, status="FAILED", open_shard=None, reason="x"), OrderFailed
+        return replace(after, status="FAILED", open_shard=None, due_at=None, reason="x"), OrderFailed
     return after, told
 
 
 def leaves_the_index(react: Any, event: Any, order: Order | None) -> Any:
     after, told = react(event, order)
     if after.status == "FAILING":
-        return replace(after, open_shard=None), told
+        return replace(after, open_shard=None, due_at=None), told
     return after, told
 
 
@@ -239,6 +238,14 @@ def reopens(react: Any, event: Any, order: Order | None) -> Any:
     return replace(order or Order(status="FAILING"), status="FAILING", open_shard=1), None
 
 
+# The watchdog
+
+
+def moved_on_after_closing(self: Any, order: Any, due_at: Any) -> None:
+    entry = self.ledger.entries[UUID(order.order_id)]
+    self.ledger.entries[entry.order_id] = replace(entry, state=replace(entry.state, due_at=due_at))
+
+
 MUTANTS = [
     Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)]),
     Mutant("stock condition dropped", lambda: [patch.object(MemoryStockLedger, "record", oversell)]),
@@ -260,6 +267,13 @@ MUTANTS = [
     Mutant("expiry overrules a shipment", lambda: [reaction(expire, overrules)]),
     Mutant("expiry unanswered", lambda: [reaction(expire, untold)]),
     Mutant("watchdog asks the wrong service", lambda: [unheard("shipping", OrderExpired)]),
+    Mutant("due time not moved on", lambda: [patch.object(MemoryOpenOrders, "move_on", lambda *_: None)]),
+    Mutant("due time never set", lambda: [patch.object(APPS["order"].service, "dated", lambda order, _: order)]),
+    Mutant(
+        "due time moved on after closing",
+        lambda: [patch.object(MemoryOpenOrders, "move_on", moved_on_after_closing)],
+    ),
+    Mutant("throttled transaction not retried", lambda: [patch.object(dynamodb, "THROTTLING", set())]),
     Mutant("payment deaf to ShipmentFail", lambda: [unheard("payment", ShipmentFail)]),
     Mutant("inventory deaf to ShipmentFail", lambda: [unheard("inventory", ShipmentFail)]),
     Mutant("order fails on the first settlement (payment)", lambda: [reaction(settle_payment, settled_at_once)]),

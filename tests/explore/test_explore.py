@@ -16,6 +16,7 @@ BUDGETS = [
     (Budget(losses=2), EVERY_WORLD),
     (Budget(losses=1, crashes=1), EVERY_WORLD),
     (Budget(asks=1), EVERY_WORLD),
+    (Budget(asks=1, conflicts=1), [World()]),
     (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WORLD),
     (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WORLD),
     (Budget(refusals=2, watchdog=False), EVERY_WORLD),

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from unittest.mock import MagicMock, Mock, patch
 from uuid import UUID, uuid5
 
+from botocore.exceptions import ClientError
 from msgspec.structs import replace
 from support.isolation import isolate
-from support.memory import MemoryLedger, MemoryStockLedger
+from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
 from contracts.events import EVENTS, OrderCreated, OrderExpired
 from contracts.values import Amount
@@ -24,6 +25,7 @@ from inventory.stock import DynamoStockLedger
 from order.triggers import expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
+from saga.dynamodb import write
 from saga.event import Event, Timestamp
 from saga.ledger import Conflict
 from saga.serialization import from_builtins, parse, to_json
@@ -35,9 +37,16 @@ from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, reques
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
 SERVICES = sorted(choreography.services())
-HTTP = "http"  # order's other door
+HTTP = "http"  # order's other doors
+WATCHDOG = "watchdog"
 CRASHES = ("crash before recall", "crash after recall", "crash after record", "crash after tell")
-REFUSALS = ("PutEvents refuses once", "PutEvents refuses")
+PUTS_REFUSED = ("PutEvents refuses once", "PutEvents refuses")
+THROTTLED = "DynamoDB throttles a transaction once"
+REFUSALS = (*PUTS_REFUSED, THROTTLED)
+CANCELLED: Any = {
+    "Error": {"Code": "TransactionCanceledException"},
+    "CancellationReasons": [{"Code": "None"}, {"Code": "ThrottlingError"}],
+}
 
 
 class World(NamedTuple):
@@ -63,7 +72,10 @@ class World(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A fact on its way to a service, or a POST on its way to the order service's HTTP function."""
+    """A fact on its way to a service, or a POST on its way to the order service's HTTP function.
+
+    Or a run of the watchdog that finds the order of the fact due.
+    """
 
     service: str
     fact: Event
@@ -103,8 +115,21 @@ class Faulty:
 
     def record(self, entry: Any, before: Any) -> None:
         self.let_the_other()
-        self.ledger.record(entry, before)
+        write(self._written, entry=entry, before=before)
         self._crash("crash after record")
+
+    def _written(self, entry: Any, before: Any) -> None:
+        if self.fault == THROTTLED and isinstance(self.ledger, MemoryStockLedger):
+            self.fault = None
+            raise ClientError(CANCELLED, "TransactWriteItems")
+        self.ledger.record(entry, before)
+
+    def read(self, _has_time: Any = None) -> Any:
+        return MemoryOpenOrders(self.ledger).read()
+
+    def move_on(self, order: Any, due_at: Any) -> None:
+        self.let_the_other()
+        MemoryOpenOrders(self.ledger).move_on(order, due_at)
 
     def let_the_other(self) -> None:
         other = self.meanwhile
@@ -113,7 +138,7 @@ class Faulty:
             other()
 
     def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
-        if self.fault in REFUSALS:
+        if self.fault in PUTS_REFUSED:
             self.fault = None if self.fault == "PutEvents refuses once" else self.fault
             return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
         for entry in Entries:
@@ -131,6 +156,7 @@ isolate()
 FUNCTIONS = load_functions()
 APPS = {name: FUNCTIONS[f"{name}.app"] for name in SERVICES}
 DOOR = FUNCTIONS["order.http"]
+WATCH = FUNCTIONS["order.watchdog"]
 ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"{ACCOUNT_ID}:{order}") for order in range(2)]
 
 
@@ -139,7 +165,7 @@ def expired(order_id: UUID) -> OrderExpired:
 
 
 def service_of(delivery: Delivery) -> str:
-    return "order" if delivery.service == HTTP else delivery.service
+    return "order" if delivery.service in (HTTP, WATCHDOG) else delivery.service
 
 
 def heard_by(event: Event) -> list[Delivery]:
@@ -171,7 +197,7 @@ def case(
     try:
         hear(delivery, faulty)
         faulty.let_the_other()  # if nothing was to be recorded
-    except (Crash, Conflict, NotTold):
+    except (Crash, Conflict, NotTold, ClientError):
         failed = True
     units = ledger.stock[PRODUCT] if keeps_stock else stock
     return Case(
@@ -190,18 +216,31 @@ def written(ledger: MemoryLedger[Any], order_id: UUID) -> bytes | None:
 
 def hear(delivery: Delivery, faulty: Faulty) -> None:
     """As Lambda hands it over."""
-    app = APPS[service_of(delivery)]
     client: Any = faulty
+    bus = EventBridgeBus(client, "saga", no_pause)
+    if delivery.service == WATCHDOG:
+        watch(faulty, bus)
+        return
+    app = APPS[service_of(delivery)]
     reactions = [with_ledger(reaction, faulty.ledger) for reaction in set(app.service.reactions.values())]
-    told = Service(reactions, faulty, EventBridgeBus(client, "saga", no_pause), pause=no_pause)
+    told = Service(reactions, faulty, bus, dated=app.service.dated)
+    told._pause = no_pause
     fact = delivery.fact
-    if delivery.service == HTTP:
-        with patch.object(DOOR, "service", told):
-            answer = DOOR.handler(post(fact), CONTEXT)
-        assert answer["statusCode"] == HTTPStatus.ACCEPTED, answer
-    else:
-        detail = json.loads(to_json(fact))
-        told.hear({"id": "1", "source": fact.source, "detail-type": fact.name, "detail": detail})
+    with clock(NOW):
+        if delivery.service == HTTP:
+            with patch.object(DOOR, "service", told):
+                answer = DOOR.handler(post(fact), CONTEXT)
+            assert answer["statusCode"] == HTTPStatus.ACCEPTED, answer
+        else:
+            detail = json.loads(to_json(fact))
+            told.hear({"id": "1", "source": fact.source, "detail-type": fact.name, "detail": detail})
+
+
+def watch(faulty: Faulty, bus: EventBridgeBus) -> None:
+    """The watchdog runs when the order is due."""
+    for order in faulty.read():
+        with patch.multiple(WATCH, orders=faulty, bus=bus), clock(order.due_at):
+            WATCH.handler({}, CONTEXT)
 
 
 def with_ledger(reaction: Any, ledger: Any) -> Any:
@@ -221,10 +260,16 @@ def no_pause(_seconds: float) -> None:
 
 
 @contextmanager
+def clock(moment: Timestamp) -> Iterator[None]:
+    """A clock that stands still."""
+    with patch.object(Timestamp, "now", classmethod(lambda _: moment)):
+        yield
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
-    """A clock that stands still, and no logs or metrics."""
+    """No logs or metrics."""
     with ExitStack() as patches:
-        patches.enter_context(patch.object(Timestamp, "now", classmethod(lambda _: NOW)))
-        for module in (service_module, DOOR):
+        for module in (service_module, DOOR, WATCH):
             patches.enter_context(patch.multiple(module, logger=MagicMock(), count=Mock()))
         yield

@@ -121,9 +121,11 @@ def test_a_lost_event_is_healed_by_the_watchdog(saga: Saga, stack: Stack) -> Non
         (datetime.now(UTC) - timedelta(seconds=330)).isoformat()
     )  # a deadline and a half minute
     ledger = DynamoLedger(stack.client("dynamodb"), stack.table("order"), Order)
-    ledger.record(Entry(event.order_id, 1, opened_at, order, {}, {}), None)
+    ledger.record(Entry(event.order_id, 1, opened_at, order, {}, {}), None)  # of release 1.0, without a due time
 
-    stack.client("lambda").invoke(FunctionName=stack.outputs["OrderWatchdogFunction"])
+    asked = saga.run("expire", "--undated", "--json")
+    assert asked.exit_code == 0, asked.output
+    assert json.loads(asked.stdout)["dated"] == 1
 
     closed = saga.close(str(event.order_id))
     assert (closed["status"], closed["reason"]) == ("FAILED", "the order expired")

@@ -1,18 +1,16 @@
 """Replaying facts from the journal makes up for what was lost, and changes nothing else."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.driver import WAYS, Saga, order_created
+from support.driver import WAYS, Saga, deaf, order_created
 
 from contracts.events import OrderExpired
 from saga.event import Event, Timestamp
-from sagactl.stack import audit, aws, entries, journal
+from sagactl.stack import audit, entries, journal
 from sagactl.stack.deployed_stack import Stack
 
 type Facts = list[dict[str, Any]]
@@ -94,17 +92,3 @@ def quiet(saga: Saga, ids: list[str]) -> list[list[journal.Told]]:
 
 def expiry(event: Event) -> OrderExpired:
     return OrderExpired(event.order_id, timestamp=Timestamp.now())
-
-
-@contextmanager
-def deaf(stack: Stack, service: str) -> Iterator[None]:
-    """What the service would hear meanwhile is lost."""
-    events = stack.client("events")
-    bus = {"EventBusName": stack.outputs["BusName"]}
-    rule = {"Rule": f"{aws.STACK_NAME}-{service}"} | bus
-    targets = events.list_targets_by_rule(**rule)["Targets"]
-    events.remove_targets(**rule, Ids=[target["Id"] for target in targets])  # LocalStack heeds no disabled rule
-    try:
-        yield
-    finally:
-        events.put_targets(**rule, Targets=targets)

@@ -139,3 +139,17 @@ def eventually[T](look: Callable[[], T | None], what: str) -> T:
 def order_created(way: Way = WAYS["completed"]) -> OrderCreated:
     """An order that goes this way, new each time."""
     return OrderCreated(uuid.uuid4(), PRODUCT, way.quantity, Amount(way.amount), timestamp=Timestamp.now())
+
+
+@contextmanager
+def deaf(stack: Stack, service: str) -> Iterator[None]:
+    """What the service would hear meanwhile is lost."""
+    events = stack.client("events")
+    bus = {"EventBusName": stack.outputs["BusName"]}
+    rule = {"Rule": f"{aws.STACK_NAME}-{service}"} | bus
+    targets = events.list_targets_by_rule(**rule)["Targets"]
+    events.remove_targets(**rule, Ids=[target["Id"] for target in targets])  # LocalStack heeds no disabled rule
+    try:
+        yield
+    finally:
+        events.put_targets(**rule, Targets=targets)

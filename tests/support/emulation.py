@@ -48,7 +48,8 @@ class Aws:
     def __init__(self) -> None:
         self.told = Heard()
         self._dynamodb = boto3.resource("dynamodb")
-        create_tables(boto3.client("dynamodb"))
+        self.dynamodb = boto3.client("dynamodb")
+        create_tables(self.dynamodb)
 
     def invoke(self, module: str, event: Any) -> Any:
         """Starts a function, such as `payment.app`, has it handle the event, and returns its answer."""

@@ -1,12 +1,16 @@
 """A bus and ledgers in memory. tests/contract holds them to the same contracts as those on AWS."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from inventory.reactions import Reservation
 from inventory.stock import given_back
-from saga.event import Event
+from order.due import OpenOrder
+from order.reactions import Order
+from saga.event import Event, Timestamp
 from saga.ledger import Conflict, Entry, State
 
 
@@ -58,3 +62,26 @@ class MemoryStockLedger(MemoryLedger[Reservation]):
             super().record(entry, before)
             if units:
                 self.stock[product_id] = self.stock.get(product_id, 0) + units
+
+
+class MemoryOpenOrders:
+    """The open orders of a ledger."""
+
+    def __init__(self, ledger: MemoryLedger[Order]) -> None:
+        self.ledger = ledger
+
+    def read(self, _has_time: Callable[[], bool] = lambda: True) -> list[OpenOrder]:
+        found = []
+        for entry in self.ledger.entries.values():
+            due_at = entry.state.due_at
+            if entry.state.open_shard is not None and due_at is not None:
+                found.append(OpenOrder(str(entry.order_id), entry.opened_at, due_at))
+        return found
+
+    def move_on(self, order: OpenOrder, due_at: Timestamp) -> None:
+        with self.ledger.lock:
+            entry = self.ledger.entries.get(UUID(order.order_id))
+            if entry is None or entry.state.due_at != order.due_at:
+                raise Conflict
+            moved = replace(entry, state=replace(entry.state, due_at=due_at))
+            self.ledger.entries[entry.order_id] = moved

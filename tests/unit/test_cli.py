@@ -245,6 +245,7 @@ ASKING = [
     ["dlq", "redrive"],
     ["dlq", "discard", "--cause", "x", "--reason", "y"],
     ["replay", "--order", "5a9a0001-0000-4000-8000-000000000001"],
+    ["expire", "--all"],
     ["trace", "5a9a0001-0000-4000-8000-000000000001"],
     ["logs"],
 ]

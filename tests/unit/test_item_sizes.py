@@ -9,6 +9,7 @@ from support.given import AT, ORDER_ID
 
 from contracts.values import Amount
 from order.reactions import OPEN_SHARDS
+from saga.event import Timestamp
 from saga.ledger import Entry, Heard
 from sagactl.bench.meter import item_bytes
 from sagactl.design import choreography
@@ -20,7 +21,7 @@ LONGEST: dict[str, Any] = {
     "quantity": 10_000,
     "reason": "\N{PILE OF POO}" * 100,
 }
-LONGEST_OF: dict[type, Any] = {bool: True, int: 10**12, Amount: Amount("9999999999.99")}
+LONGEST_OF: dict[type, Any] = {bool: True, int: 10**12, Amount: Amount("9999999999.99"), Timestamp: AT}
 
 
 def longest(field: FieldInfo) -> Any:

@@ -1,6 +1,7 @@
 """A meter for what AWS bills. It counts in the SDK's own hooks, so the functions need no change for it."""
 
 import json
+import threading
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self._lock = threading.Lock()  # the watchdog reads its shards at the same time
         self._transaction_factor = 1.0  # DynamoDB Local's units of a transaction, divided by those that AWS bills
         self.told: list[dict[str, Any]] = []
 
@@ -101,11 +103,12 @@ class Meter:
             units = _reported(parsed["ConsumedCapacity"]) / self._transaction_factor
         else:
             units = _reported(parsed["ConsumedCapacity"])
-        if model.name == "Query":
-            units = max(units, _EMPTY_PAGE_UNITS)
-            self.usage.counts["pages"] += 1
         kind = "read_units" if model.name in _READS else "write_units"
-        self.usage.counts[kind] += units
+        with self._lock:
+            if model.name == "Query":
+                units = max(units, _EMPTY_PAGE_UNITS)
+                self.usage.counts["pages"] += 1
+            self.usage.counts[kind] += units
 
     def _put_events(self, params: dict[str, Any], **_: Any) -> Any:
         entries = json.loads(params["body"])["Entries"]

@@ -18,6 +18,8 @@ from sagactl.stack.journal import Told
 from sagactl.stack.story import Story, cause_of, fields, read, sequence
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, out, plain, result, table
 
+HIDDEN = ("status", "openShard", "dueAt")  # shown before; of interest to the watchdog alone
+
 Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's ID, or the start of it; see saga orders.")]
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")]
 
@@ -89,7 +91,7 @@ def _states(story: Story) -> RenderableType:
 
 def _details(state: State) -> str:
     values = to_builtins(state)
-    return ", ".join(f"{name} {value}" for name, value in values.items() if name not in ("status", "openShard"))
+    return ", ".join(f"{name} {value}" for name, value in values.items() if name not in HIDDEN)
 
 
 def _waits(story: Story) -> list[RenderableType]:

@@ -197,7 +197,7 @@ TEMPLATES = {
         "PaymentRole has a condition StringLike.",
     ),
     "a wildcard": (
-        "Resource: !Sub ${OrderTable.Arn}/index/open", "Resource: !Sub ${OrderTable.Arn}/index/*",
+        "Resource: !Sub ${OrderTable.Arn}/index/due", "Resource: !Sub ${OrderTable.Arn}/index/*",
         "OrderWatchdogRole allows Resource ${OrderTable.Arn}/index/*.",
     ),
     "a queue that another rule may send to": (

@@ -69,8 +69,8 @@ class PaymentService:
             self.ledger,
             self.bus,
             milestones={"CHARGED": "Charges", "CANCELLED": "Cancellations"},
-            pause=self.pauses.append,
         )
+        self.service._pause = self.pauses.append
 
     def hear(self, *events: Event, **other: Any) -> None:
         for event in events:

@@ -2,7 +2,7 @@
 
 import { byId, el } from "./dom.js";
 
-const HIDDEN = ["status", "openShard"]; // shown as a heading; of interest to the database alone
+const HIDDEN = ["status", "openShard", "dueAt"]; // shown as a heading; of interest to the database alone
 
 export function showRecords(states) {
   const tables = Object.entries(states).map(([service, state]) =>
