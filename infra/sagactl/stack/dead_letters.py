@@ -83,7 +83,7 @@ class DeadLetter:
     def order_id(self) -> str | None:
         detail = self.event.get("detail") if isinstance(self.event, dict) else None
         order_id = detail.get("orderId") if isinstance(detail, dict) else None
-        return order_id.lower() if isinstance(order_id, str) else None
+        return ids.canonical(order_id) if isinstance(order_id, str) else None
 
     @property
     def function_name(self) -> str | None:
@@ -132,7 +132,7 @@ def held(stack: Stack, order_id: str | None = None, *, queue: QueueName = "saga"
         letters = [read(message, queue) for message in messages.values()]
         letters.sort(key=lambda letter: letter.last_at, reverse=True)
         may_be_more = counted(stack, queue) > len(letters)
-        wanted = [letter for letter in letters if order_id is None or letter.order_id == order_id.lower()]
+        wanted = [letter for letter in letters if order_id is None or letter.order_id == ids.canonical(order_id)]
         yield Found(wanted, may_be_more)
     finally:
         _give_back(stack, url, messages)
@@ -155,7 +155,7 @@ def of_order(letters: list[DeadLetter], order: str | None) -> list[DeadLetter]:
     """Returns those of an order, given its ID or the first characters of it; all of them for None."""
     if order is None:
         return letters
-    order_id = order.lower()
+    order_id = ids.canonical(order)
     known = [letter.order_id for letter in letters if letter.order_id]
     if order_id not in known and not ids.is_whole(order_id):
         order_id = ids.one_of(known, order_id, "order with a dead letter", "saga dlq list")

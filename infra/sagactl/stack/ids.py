@@ -21,6 +21,11 @@ def is_whole(text: str) -> bool:
     return True
 
 
+def canonical(text: str) -> str:
+    """Returns a UUID in the one way in which it is stored, and any other text in small letters."""
+    return str(UUID(text)) if is_whole(text) else text.lower()
+
+
 def order_id_of(stack: Stack, text: str) -> str:
     """Returns the order's ID, given that ID or its first characters.
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from support.emulation import Heard, refusing
-from support.given import ORDER_ID, a, envelope
+from support.given import ORDER_ID, a, detail, envelope
 from typer.testing import CliRunner, Result
 
 from contracts.events import OrderCreated
@@ -249,10 +249,13 @@ def test_the_newest_failure_comes_first(stack: Stack) -> None:
     assert [letter.last_at for letter in listed(stack)] == sorted(times, reverse=True)
 
 
-def test_letters_of_one_order(stack: Stack) -> None:
-    send(stack, of_order(1), of_order(0xA), record(SCHEDULED), "not JSON")
-    [letter] = listed(stack, str(UUID(int=0xA)).upper())
-    assert letter.order_id == str(UUID(int=0xA))
+@pytest.mark.parametrize("wanted", [str(UUID(int=0xA)), str(UUID(int=0xA)).upper(), UUID(int=0xA).hex])
+def test_letters_of_one_order(stack: Stack, wanted: str) -> None:
+    compact = detail(a(OrderCreated)) | {"orderId": UUID(int=0xA).hex}
+    written = record(envelope(a(OrderCreated), detail=compact))
+    send(stack, of_order(1), of_order(0xA), written, record(SCHEDULED), "not JSON")
+    letters = listed(stack, wanted)
+    assert [letter.order_id for letter in letters] == [str(UUID(int=0xA))] * 2
 
 
 def test_it_is_said_that_there_may_be_more(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
