@@ -1,5 +1,7 @@
 """What the open orders promise: all of them can be read, and a due time is moved on only if nobody else changed it."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +15,9 @@ from order.reactions import OPEN_SHARDS, Order
 from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Conflict, Entry, Ledger
+from sagactl.local.functions import tables
+from sagactl.stack import expiry
+from sagactl.stack.deployed_stack import Stack
 
 OPENED_AT = Timestamp.of(datetime.now(UTC))
 DUE_AT = Timestamp.of(datetime.now(UTC) + timedelta(minutes=5))
@@ -100,3 +105,60 @@ def test_of_two_runs_one_moves_on(ledger: Ledger[Order], orders: OpenOrders) -> 
 def test_an_order_that_is_gone_is_left_alone(orders: OpenOrders) -> None:
     with pytest.raises(Conflict):
         orders.move_on(OpenOrder(str(uuid4()), OPENED_AT, DUE_AT), LATER)
+
+
+# A table that release 1.0 deployed
+
+OLD_INDEX = {
+    "IndexName": "open",
+    "KeySchema": [
+        {"AttributeName": "openShard", "KeyType": "HASH"},
+        {"AttributeName": "openedAt", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+}
+
+
+@pytest.fixture
+def upgraded(dynamodb_local: Any) -> Iterator[str]:
+    """The order table with its old index, an order of that time, and then the new index, as CloudFormation adds it."""
+    [table] = [table for table in tables() if table["TableName"] == "OrderTable"]
+    name = "OrderTableOf10"
+    [index] = table["GlobalSecondaryIndexes"]
+    opened_at = {"AttributeName": "openedAt", "AttributeType": "S"}
+    kept = [one for one in table["AttributeDefinitions"] if one["AttributeName"] != "dueAt"]
+    old = {"TableName": name, "AttributeDefinitions": [*kept, opened_at], "GlobalSecondaryIndexes": [OLD_INDEX]}
+    dynamodb_local.create_table(**table | old)
+    undated = Order(status="PENDING", open_shard=2)
+    DynamoLedger(dynamodb_local, name, Order).record(Entry(uuid4(), 1, OPENED_AT, undated, {}, {}), None)
+    definitions = [*table["AttributeDefinitions"], opened_at]
+    add = [{"Create": index}]
+    dynamodb_local.update_table(TableName=name, AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=add)
+    until_active(dynamodb_local, name)
+    yield name
+    dynamodb_local.delete_table(TableName=name)
+
+
+def until_active(client: Any, table: str) -> None:
+    """Waits until all indexes of the table are built."""
+    for _ in range(100):
+        indexes = client.describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]
+        if {index["IndexStatus"] for index in indexes} == {"ACTIVE"}:
+            return
+        time.sleep(0.1)
+    raise AssertionError(indexes)
+
+
+def test_an_order_of_release_1_0_is_found_once_it_has_a_due_time(upgraded: str, dynamodb_local: Any) -> None:
+    class Here:
+        @staticmethod
+        def client(_service: str) -> Any:
+            return dynamodb_local
+
+    here: Any = Here()
+    orders = DynamoOpenOrders(dynamodb_local, upgraded)
+    assert orders.read(lambda: True) == []
+    assert expiry.date(Stack(here, {"OrderTable": upgraded})) == 1
+    [order] = orders.read(lambda: True)
+    assert (order.opened_at, order.due_at) == (OPENED_AT, OPENED_AT)
+    assert expiry.date(Stack(here, {"OrderTable": upgraded})) == 0
