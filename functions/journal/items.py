@@ -9,7 +9,7 @@ wrote, and so lists what has arrived since a given time. State and day are sprea
 import json
 import zlib
 from collections.abc import Container, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,8 @@ from saga.serialization import from_builtins
 SHARDS = 4
 DETAIL_BYTES_MAX = 256 * 1024  # DynamoDB takes items of 400 KB, EventBridge events of up to 1 MB
 SUMMARY = "summary"
+CLAIM_OLDEST = timedelta(days=14)
+CLAIM_AHEAD = timedelta(minutes=1)
 STATES = ("PENDING", "FAILING", "COMPLETED", "FAILED")
 
 _FAILING = (PaymentFail, StockFailed, ShipmentFail, PaymentCancel, StockRelease)
@@ -54,10 +56,7 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
     """
     detail = envelope["detail"]
     arrived_at = Timestamp.of(datetime.fromtimestamp(arrived_ms / 1000, UTC))
-    try:
-        told_at = Timestamp.parse(detail.get("timestamp"))
-    except ValueError:
-        told_at = arrived_at
+    told_at = _told_at(detail.get("timestamp"), arrived_at)
     order_id = _order_id(detail["orderId"])
     kept = _small_enough(detail, _known_fields(envelope["detail-type"]))
     texts = {
@@ -74,6 +73,19 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
     if len(kept) < len(detail):
         numbers["fieldsLeftOut"] = len(detail) - len(kept)
     return _item(texts, numbers)
+
+
+def _told_at(claimed: Any, arrived_at: Timestamp) -> Timestamp:
+    """Returns when the event says that it was told, or else when it arrived, if that cannot be true.
+
+    No queue keeps an event for longer than CLAIM_OLDEST, and no clock of AWS's is as wrong as CLAIM_AHEAD.
+    """
+    try:
+        claim = Timestamp.parse(claimed)
+    except ValueError:
+        return arrived_at
+    age = datetime.fromisoformat(arrived_at) - datetime.fromisoformat(claim)
+    return claim if -CLAIM_AHEAD <= age <= CLAIM_OLDEST else arrived_at
 
 
 def _order_id(claimed: Any) -> str:

@@ -35,6 +35,7 @@ class Commands(LazyGroup):
         "new": Listed("Write the files of a new service: its code, template and test.", _DESIGN),
         "bench": Listed("Measure what a saga costs and how fast it is.", _MEASURE),
         "load": Listed("Place many orders at a steady rate, and check them all.", _MEASURE),
+        "doctor": Listed("Say what this machine has of what is needed, and what is missing.", _TOOLS),
         "url": Listed("Print the address of the API.", _TOOLS),
         "event": Listed("Print an event for aws events put-events.", _TOOLS),
         "env": Listed("Print the functions' settings for sam local invoke.", _TOOLS),

@@ -1,22 +1,24 @@
 """How commands talk to a person: progress and errors go to stderr, results to stdout."""
 
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Column, Table
 
 EVENT_STYLE = {"progress": "green", "failure": "red", "compensation": "yellow"}
 STATUS_STYLE = {"COMPLETED": "bold green", "FAILED": "bold red", "FAILING": "red", "PENDING": "cyan"}
-_PIPE_WIDTH = None if sys.stdout.isatty() else 200  # columns; a terminal has its own
+_WIDEST = 1000  # columns; what is longer than the terminal is wide goes on in its next line, as it is copied
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 # Without markup, because what it prints comes from events, which may contain anything.
-out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_PIPE_WIDTH)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_WIDEST)
+screen = Console(highlight=False, markup=False, emoji=False)
+"""For what is drawn again and again in the same place, in the width that the terminal has."""
 
 
 @contextmanager
@@ -56,6 +58,18 @@ def figures(*columns: str) -> Table:
     for column in shown.columns[1:]:
         column.justify = "right"
     return shown
+
+
+class Cropped:
+    """Cuts each line of something at the terminal's edge, where a table would make all its columns narrower."""
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self._shown, options.update(width=_WIDEST), pad=False):
+            yield from Segment.adjust_line_length(line, options.max_width, pad=False)
+            yield Segment.line()
 
 
 def result(fields: Any, shown: RenderableType, *, as_json: bool) -> None:

@@ -45,7 +45,7 @@ def item(order_id: str, state: str, second: int) -> dict[str, Any]:
     )
     detail = {"orderId": order_id, "timestamp": at}
     said = {"id": "e1", "detail-type": "OrderCreated", "source": "saga.order", "detail": detail}
-    update: dict[str, Any] = summary([journal_entry(said, 1_769_860_800_000, 60)])
+    update: dict[str, Any] = summary([journal_entry(said, 1_767_312_000_000, 60)])
     values = update["ExpressionAttributeValues"]
     shard = values[":state"]["S"].partition("#")[2]
     key: dict[str, Any] = update["Key"]

@@ -24,7 +24,7 @@ from sagactl.local.functions import CONTEXT, environment
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import arrivals
 
-SENT_MS = 1_769_861_000_123
+SENT_MS = 1_769_904_001_123
 TIMES: dict[type[Event], Timestamp] = {
     OrderCreated: Timestamp("2026-01-31T23:59:59.990Z"),
     PaymentOK: Timestamp("2026-02-01T00:00:00.010Z"),

@@ -61,6 +61,7 @@ def follow(
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "PATH": f"{_AWS_VENV}/bin:{SAM_VENV}/bin:{own['PATH']}",
         "PYTHONDONTWRITEBYTECODE": "",  # uv installs no bytecode, and without any, each aws takes three times as long

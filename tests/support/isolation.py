@@ -1,12 +1,18 @@
-"""Whoever tests a function reaches no AWS account with it, and no LocalStack that the README had them name."""
+"""Whoever tests a function reaches no AWS account with it, and nothing that their shell is set up for."""
 
 import os
 
+_FOREIGN = ("AWS_", "POWERTOOLS_", "SAGA_LOCALSTACK_", "TZ")
+_HERE = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+_SOCKS = ("ALL_PROXY", "all_proxy")  # with which httpx makes no client, even for this machine
+
 
 def isolate() -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+    for name in [name for name in os.environ if name.startswith(_FOREIGN) or name in _SOCKS]:
         del os.environ[name]
     os.environ |= {
+        "NO_PROXY": _HERE,
+        "no_proxy": _HERE,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
         "AWS_DEFAULT_REGION": "us-east-1",

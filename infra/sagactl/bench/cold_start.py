@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sagactl.bench.comparison import Compared, compare
 from sagactl.design.template import Function
+from sagactl.environment import machine
 from sagactl.local import functions
 from sagactl.paths import LAMBDA_VENV
 from sagactl.stack.deploy import BUILD
@@ -26,7 +27,8 @@ def ratio_max(function: Function) -> float:
 
 def compile_runtime() -> None:
     """Compiles what the functions find in Lambda's runtime, boto3 above all: there it has its bytecode."""
-    subprocess.run([LAMBDA_VENV / "bin/python", "-m", "compileall", "-qq", "-j0", LAMBDA_VENV / "lib"], check=True)
+    python = LAMBDA_VENV / "bin/python"
+    subprocess.run([python, "-m", "compileall", "-qq", "-j0", LAMBDA_VENV / "lib"], env=machine(), check=True)
 
 
 def compare_start(function: Function, pairs: int) -> Compared:

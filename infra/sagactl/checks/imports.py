@@ -4,13 +4,13 @@ import-linter checks this with contracts for whatever services there are. It als
 are about the saga command.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
+from sagactl import environment
 from sagactl.paths import PROJECT, STATE
 
 KERNEL = "saga"
@@ -45,8 +45,8 @@ def problems() -> Iterator[str]:
 
 def _broken(config: Path) -> Iterator[str]:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--config", str(config)]
-    environment = os.environ | {"COLUMNS": "120"}
-    ran = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    own = environment.code() | {"COLUMNS": "120"}
+    ran = subprocess.run(command, cwd=PROJECT, env=own, capture_output=True, text=True, check=False)
     if ran.returncode:
         report = f"{ran.stdout}{ran.stderr}".rpartition(_REPORT)[2]
         yield f"An import is not allowed:\n\n{report.strip()}"

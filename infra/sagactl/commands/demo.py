@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Group, RenderableType
@@ -20,13 +19,13 @@ from sagactl.commands.options import Json, Port
 from sagactl.design import choreography
 from sagactl.design.five_ways import PRODUCT, UNITS
 from sagactl.errors import SagaError
-from sagactl.local import localstack
+from sagactl.local import localstack, locks
 from sagactl.page import serving
 from sagactl.stack import audit, aws, demo_orders, shop
 from sagactl.stack.demo_orders import Trial
 from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
-from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, err, out, plain, result, step
+from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, Cropped, err, plain, result, screen, step
 
 PACE_SECONDS = 2.0
 
@@ -51,7 +50,7 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
             one_by_one(stack, trials, page)
         else:
             all_at_once(stack, trials)
-        follow(stack, trials, live=out.is_terminal and not as_json)
+        follow(stack, trials, live=screen.is_terminal and not as_json)
         report(trials, demo_orders.problems(stack, trials, stocked), as_json=as_json)
         if page:
             wait_for_interrupt(page)
@@ -60,13 +59,15 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
 def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
     """Deploys to the LocalStack that answers, or else to one that is started now and stopped at the end."""
     where = aws.target(port=port)
-    address = urlsplit(str(where.endpoint_url))
-    if address.hostname in ("localhost", localstack.HOST) and not localstack.status(where.port):
-        with step("Starting LocalStack"):
-            localstack.start(where.port)
+    # Two at once would count each other's stock, and the first to end would stop the other's LocalStack.
+    lock = locks.held(f"demo-{where.port}", lambda: err.print("Waits until another saga demo has ended."))
+    at_end.enter_context(lock)
+    if where.is_here and not localstack.status(where.port):
         if not keep:
-            at_end.callback(localstack.stop, where.port)
-    return Stack(where, deploy(where, {}, step=step))
+            at_end.callback(localstack.stop_unless_kept, where.port)
+        with step("Starting LocalStack"):
+            localstack.start(where.port, keep=keep)
+    return Stack(where, deploy(where, {}, reset=True, step=step))
 
 
 def all_at_once(stack: Stack, trials: Sequence[Trial]) -> None:
@@ -93,11 +94,11 @@ def wait_for_interrupt(page: str) -> None:
 
 def follow(stack: Stack, trials: Sequence[Trial], *, live: bool) -> None:
     """Waits until all orders are told, and shows them meanwhile if `live`."""
-    screen = Live(console=out, auto_refresh=False, transient=True) if live else None
-    with screen or nullcontext():
+    drawn = Live(console=screen, auto_refresh=False, transient=True) if live else None
+    with drawn or nullcontext():
         for _ in demo_orders.follow(stack, trials):
-            if screen:
-                screen.update(pictures(trials), refresh=True)
+            if drawn:
+                drawn.update(Cropped(pictures(trials)), refresh=True)
 
 
 def report(trials: Sequence[Trial], problems: list[str], *, as_json: bool) -> None:

@@ -1,14 +1,19 @@
 """A group of commands that imports a command's module only when that command is called, so that help is quick."""
 
 import importlib
-from typing import Any, ClassVar, NamedTuple
+import os
+import sys
+from contextlib import suppress
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from sagactl.errors import SagaError
+from sagactl.errors import SagaError, refusal
 from sagactl.terminal import err
+
+_INTERRUPTED = 130  # as shells say it
 
 
 class Listed(NamedTuple):
@@ -19,7 +24,10 @@ class Listed(NamedTuple):
 
 
 class LazyGroup(TyperGroup):
-    """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1."""
+    """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1.
+
+    So does an interrupt, and whatever this machine refuses, such as to write on a full disk.
+    """
 
     package: ClassVar[str]  # has a module for each command
     listed: ClassVar[dict[str, Listed]]
@@ -37,10 +45,31 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()  # now, when it can still be said that this failed
         except SagaError as error:
-            err.print("[red]error:[/]", escape(str(error)))
-            raise typer.Exit(1) from None
+            _fail(str(error))
+        except KeyboardInterrupt:
+            err.print("Interrupted.")
+            raise typer.Exit(_INTERRUPTED) from None
+        except OSError as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            _drop_output()
+            _fail(str(refused))
+        return answer
+
+
+def _fail(message: str) -> NoReturn:
+    err.print("[red]error:[/]", escape(message))
+    raise typer.Exit(1) from None
+
+
+def _drop_output() -> None:
+    """Forgets what could not be written, or Python would try once more when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_in(package: str, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sagactl import environment
 from sagactl.design import scaffold
 from sagactl.design.scaffold import Plan
 from sagactl.errors import SagaError
@@ -59,7 +60,8 @@ def _write(files: dict[str, str]) -> None:
 
 
 def _python(*module: str) -> None:
-    ran = subprocess.run([sys.executable, "-m", *module], cwd=PROJECT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", *module]
+    ran = subprocess.run(command, cwd=PROJECT, env=environment.code(), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SagaError(f"{' '.join(module)} failed:\n{ran.stdout}{ran.stderr}", "The service's files are written")
 

@@ -14,7 +14,7 @@ Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; 
 Quantity = Annotated[int, typer.Option(help="Units, from 1 to 10,000.")]
 Amount = Annotated[float, typer.Option(help="Price of all units together, with at most two decimals.")]
 Via = Annotated[shop.Via, typer.Option(help="Call POST /orders, or put OrderCreated on the bus.")]
-Key = Annotated[str | None, typer.Option(help="Idempotency-Key: the same key places the same order.")]
+Key = Annotated[str | None, typer.Option(help="Idempotency-Key, for the API: the same key places the same order.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the order is COMPLETED or FAILED.")]
 
 
@@ -30,6 +30,10 @@ def order(
     as_json: Json = False,
 ) -> None:
     """Place an order."""
+    if key == "":
+        raise typer.BadParameter("an Idempotency-Key has 1 to 255 characters", param_hint="'--key'")
+    if key is not None and via == "bus":
+        raise typer.BadParameter("only the API knows a key; leave out --via bus", param_hint="'--key'")
     stack = find(use_aws=aws, port=port)
     wanted = {"productId": product, "quantity": quantity, "amount": amount}
     order_id = shop.place(stack, wanted, via, key)

@@ -15,7 +15,7 @@ from sagactl.commands.options import Aws, Json, Port
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.journal import Summary
-from sagactl.terminal import STATUS_STYLE, err, out, result, table
+from sagactl.terminal import STATUS_STYLE, Cropped, err, result, screen, table
 
 PERIOD_SECONDS = 1.0
 
@@ -68,9 +68,9 @@ def _states(wanted: Iterable[str], *, open_only: bool) -> set[str]:
 
 def _watch(stack: Stack, states: Iterable[str], limit: int) -> None:
     err.print("Ctrl-C ends it.")
-    with suppress(KeyboardInterrupt), Live(console=out, auto_refresh=False) as screen:
+    with suppress(KeyboardInterrupt), Live(console=screen, auto_refresh=False) as live:
         while True:
-            screen.update(_shown(journal.orders(stack, states, limit=limit)), refresh=True)
+            live.update(Cropped(_shown(journal.orders(stack, states, limit=limit))), refresh=True)
             time.sleep(PERIOD_SECONDS)
 
 

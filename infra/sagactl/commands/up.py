@@ -32,6 +32,7 @@ def up(also_at: AlsoAt = None, port: Port = None, as_json: Json = False) -> None
         message = f"LocalStack answers at {instance.endpoint} already, and not at {also_at}"
         raise SagaError(message, "Stop it first: saga down")
     if instance:
+        instance = localstack.start(port, also_at)  # the demo's LocalStack is kept from now on
         sentence = f"LocalStack {instance.version} already answers at {instance.endpoint}. Next: saga deploy"
     else:
         with step("Starting LocalStack"):

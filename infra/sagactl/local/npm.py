@@ -1,7 +1,7 @@
 """Files out of npm packages. npm only downloads them: it runs none of their code."""
 
 import hashlib
-import subprocess
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sagactl.errors import SagaError
+from sagactl.local import child
+from sagactl.local.package_settings import for_npm
 
 
 @contextmanager
@@ -20,11 +22,14 @@ def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iter
     """
     near.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=near) as folder:
-        command = [npm, "pack", "--silent", "--pack-destination", folder, package]
-        subprocess.run(command, capture_output=True, check=False, cwd=folder)
+        # Its own prefix, because npm would else look for a project in the folders above.
+        command = [npm, "pack", "--loglevel=error", "--prefix", folder, "--pack-destination", folder, package]
+        ran = child.run(command, for_npm(), Path(folder))
         archive_file = next(Path(folder).glob("*.tgz"), None)
         if archive_file is None:
-            raise SagaError(f"npm could not fetch {package}", "See why: npm ping")
+            code = re.search(r"code (E\w+)", ran.stdout)
+            why = f" ({code[1]})" if code else ""
+            raise SagaError(f"npm could not fetch {package}{why}", "See why: npm ping")
         if hashlib.sha512(archive_file.read_bytes()).hexdigest() != sha512:
             message = f"npm fetched a {package} that is not the one this project was tested with"
             raise SagaError(message, "Check where npm fetches from: npm config get registry")

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sagactl.errors import SagaError
+from sagactl.stack.aws import Target
 from sagactl.stack.deployed_stack import Stack
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def place_order(stack: Stack, order: dict[str, Any], key: str | None = None) -> dict[str, Any]:
     """Calls POST /orders; `key` is the Idempotency-Key. Raises SagaError with what the API refuses."""
     headers = {"Content-Type": "application/json"}
-    if key:
+    if key is not None:
         headers["Idempotency-Key"] = key
     status, answer = _call(stack, "POST", "/orders", headers, json.dumps(order))
     if status != HTTPStatus.ACCEPTED:
@@ -38,17 +39,19 @@ def send(stack: Stack, method: str, path: str, headers: dict[str, str], body: by
     request = AWSRequest(method, stack.api_url + path, headers, body)
     stack.where.sign(request, "execute-api")
     try:
-        answer: AWSResponse = _http().send(request.prepare())
+        answer: AWSResponse = _http(stack.where, stack.api_url).send(request.prepare())
     except BotoCoreError as error:
         raise _silent(stack, error) from None
     return answer
 
 
 @cache
-def _http() -> Any:
+def _http(where: Target, url: str) -> Any:
     from botocore.httpsession import URLLib3Session
+    from botocore.utils import get_environ_proxies
 
-    return URLLib3Session()
+    proxies = {} if where.is_here else get_environ_proxies(url)
+    return URLLib3Session(proxies=proxies)
 
 
 def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: str) -> tuple[int, dict[str, Any]]:

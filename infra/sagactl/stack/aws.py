@@ -12,6 +12,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local import localstack
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 STACK_NAME = "saga"
 HTTP_PORT = 80
-_DUMMIES = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # LocalStack checks none
+LOCAL_REGION = "us-east-1"
+"""LocalStack's region that everything is in, whatever the caller's own is: each command looks where another put it."""
+_DUMMY = "test"  # as access key and secret, because LocalStack checks none
+_ACCOUNT_DIGITS = 12
+_NEVER_CREATED = ("CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,11 @@ class Target:
     @property
     def is_local(self) -> bool:
         return self.endpoint_url is not None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, and so is never asked through a proxy."""
+        return environment.is_loopback(urlsplit(self.endpoint_url or "").hostname)
 
     @property
     def port(self) -> int:
@@ -51,23 +61,30 @@ class Target:
 
     def environment(self) -> dict[str, str]:
         """The environment variables with which AWS's own tools talk to this target, too."""
-        endpoints = ("AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")  # and AWS_ENDPOINT_URL_S3 and the like
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(endpoints)}
         if self.endpoint_url is None:
-            return environment | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
-        # A profile may need a login, and would tell LocalStack another account.
-        environment.pop("AWS_PROFILE", None)
-        if not _DUMMIES.keys() <= environment.keys():
-            environment |= _DUMMIES
-        return environment | {"AWS_DEFAULT_REGION": _local_region(), "AWS_ENDPOINT_URL": self.endpoint_url}
+            region = _own_region()
+            named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+            return environment.aws() | named
+        # No file of the caller's: a profile may need a login, or have a region, a proxy or an endpoint of its own.
+        return environment.internet() | {
+            "AWS_ACCESS_KEY_ID": _local_account(),
+            "AWS_SECRET_ACCESS_KEY": _DUMMY,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DEFAULT_REGION": LOCAL_REGION,
+            "AWS_REGION": LOCAL_REGION,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+        }
 
     def check(self) -> None:
         """Raises SagaError at once if this is LocalStack and it does not answer."""
         if self.endpoint_url is None:
             return
+        handlers = [urllib.request.ProxyHandler({})] if self.is_here else []
         try:
             url = f"{self.endpoint_url}/_localstack/health"
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # the user's own endpoint
+            with urllib.request.build_opener(*handlers).open(url, timeout=5) as answer:
                 json.load(answer)
         except (OSError, ValueError, HTTPException):
             raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None
@@ -95,6 +112,21 @@ def target(*, aws: bool = False, port: int | None = None) -> Target:
 
 def stack_outputs(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]:
     """Returns the outputs of template.yaml. Raises SagaError if the stack is not deployed there."""
+    stack = _stack(where, stack_name)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    if not outputs:
+        status = stack["StackStatus"]
+        raise SagaError(f"The stack named {stack_name} is {status}", _remedy(where, stack_name, status))
+    return outputs
+
+
+def stack_parameters(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]:
+    """Returns the values with which the stack was deployed. Raises SagaError if it is not deployed there."""
+    parameters = _stack(where, stack_name).get("Parameters", [])
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameters}
+
+
+def _stack(where: Target, stack_name: str) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     where.check()
@@ -108,13 +140,19 @@ def stack_outputs(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
         raise SagaError(f"AWS could not be reached: {error}", "Check the credentials and the region") from error
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    if not outputs:
-        raise SagaError(
-            f"The stack named {stack_name} is {stacks[0]['StackStatus']}",
-            "Wait, or deploy again to see why: saga deploy",
-        )
-    return outputs
+    found: dict[str, Any] = stacks[0]
+    return found
+
+
+def _remedy(where: Target, stack_name: str, status: str) -> str:
+    """What to do about a stack without outputs. One whose creation failed can only be deleted."""
+    if status.endswith("_IN_PROGRESS"):
+        return "Wait until it is deployed"
+    if status not in _NEVER_CREATED:
+        return "Deploy again to see why: saga deploy"
+    if where.is_local:
+        return "Start anew: saga down, saga up, saga deploy"
+    return f"Delete it, then deploy again: aws cloudformation delete-stack --stack-name {stack_name}"
 
 
 def api_url(where: Target, outputs: dict[str, str]) -> str:
@@ -131,6 +169,8 @@ def _client(where: Target, service: str) -> Any:
 
     # AWS_ENDPOINT_URL may be set for LocalStack; --aws means AWS all the same.
     config = Config(max_pool_connections=50, ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
+    if where.is_here:
+        config = config.merge(Config(proxies={}))
     return _session(where).client(service, endpoint_url=where.endpoint_url, config=config)
 
 
@@ -138,23 +178,35 @@ def _client(where: Target, service: str) -> Any:
 def _session(where: Target) -> Any:
     # As Any, because boto3's types know no client by a name that is not a literal.
     import boto3
-    import botocore.session
 
-    if not where.is_local:
-        return cast("Any", boto3.Session())
-    environment = where.environment()
-    without_profile = botocore.session.Session({"profile": (None, None, None, None)})  # whatever AWS_PROFILE says
-    return cast(
-        "Any",
-        boto3.Session(
-            botocore_session=without_profile,
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-            region_name=_local_region(),
-        ),
-    )
+    if where.is_local:
+        local = boto3.Session(
+            botocore_session=_session_of_nobody(),
+            aws_access_key_id=_local_account(),
+            aws_secret_access_key=_DUMMY,
+            region_name=LOCAL_REGION,
+        )
+        return cast("Any", local)
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]  # set to nothing, as in CI without secrets, is not set
+    return cast("Any", boto3.Session(region_name=_own_region()))
 
 
-def _local_region() -> str:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+def _session_of_nobody() -> Any:
+    """A session with none of the caller's settings for AWS, neither from variables nor from files."""
+    from botocore.session import Session
+
+    defaults = {name: (None, None, default, read) for name, (_, _, default, read) in Session.SESSION_VARIABLES.items()}
+    no_file = (None, None, os.devnull, None)
+    return Session(defaults | {"config_file": no_file, "credentials_file": no_file})
+
+
+def _own_region() -> str | None:
+    """The region that the caller's variables name. The AWS CLI prefers the first, boto3 knows only the second."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def _local_account() -> str:
+    """The access key for LocalStack: an account's number, by which LocalStack knows accounts, or else none's."""
+    given = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    return given if len(given) == _ACCOUNT_DIGITS and given.isdecimal() else _DUMMY

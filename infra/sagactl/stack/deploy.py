@@ -1,5 +1,6 @@
 """Building and deploying the stack with the SAM CLI: sam build, then sam deploy."""
 
+import json
 import os
 import platform
 import shlex
@@ -11,11 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
+from sagactl import environment
+from sagactl.design.template import TEMPLATE
 from sagactl.errors import SagaError
-from sagactl.paths import PROJECT, SAM_VENV, VENV
-from sagactl.stack.aws import Target, stack_outputs
+from sagactl.local import child, locks
+from sagactl.local.package_settings import for_pip_and_uv
+from sagactl.paths import PROJECT, SAM_VENV, STATE, VENV
+from sagactl.stack.aws import Target, stack_outputs, stack_parameters
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
@@ -23,27 +27,34 @@ Progress = Callable[[str], AbstractContextManager[None]]
 
 
 def deploy(
-    where: Target, parameters: Mapping[str, str], *, verbose: bool = False, step: Progress = lambda _: nullcontext()
+    where: Target,
+    parameters: Mapping[str, str],
+    *,
+    reset: bool = False,
+    verbose: bool = False,
+    step: Progress = lambda _: nullcontext(),
 ) -> dict[str, str]:
     """Builds and deploys the stack, and returns its outputs. `step` is entered with the title of each step.
 
-    Raises SagaError at the first failure: after a failed build, `sam deploy` would deploy the source as it is and
-    report success.
+    A parameter that is not given keeps the value of an earlier deployment, unless `reset`: then it has its default.
+    Raises SagaError before anything is done if template.yaml has no such parameter, and at the first failure: after a
+    failed build, `sam deploy` would deploy the source as it is and report success.
     """
     if not (SAM_VENV / "bin/sam").exists():
         raise SagaError("The SAM CLI is not installed", "Run: make setup")
+    _check(parameters)
     where.check()
-    environment = "default" if where.is_local else "aws"
-    options = ["--config-env", environment]
-    if overrides := _overrides(environment, where, parameters):
-        options += ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())]
-    with step("Building the functions (sam build)"), ThreadPoolExecutor() as pool:
-        bucket_options = pool.submit(_bucket_options, where)
-        build(where, options, verbose=verbose)
-        if not where.is_local:
-            compile_bytecode()
-    with step("Deploying the stack (sam deploy)"):
-        sam(where, ["deploy", *options, *bucket_options.result()], verbose=verbose)
+    defaults = template_defaults() if reset else {}
+    config = _config(where)
+    with locks.held("build"):  # sam deploy reads what sam build wrote
+        options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
+        with step("Building the functions (sam build)"), ThreadPoolExecutor() as pool:
+            bucket_options = pool.submit(_bucket_options, where)
+            build(where, options, verbose=verbose)
+            if not where.is_local:
+                compile_bytecode()
+        with step("Deploying the stack (sam deploy)"):
+            sam(where, ["deploy", *options, *bucket_options.result()], verbose=verbose)
     return stack_outputs(where)
 
 
@@ -63,12 +74,45 @@ def compile_bytecode() -> None:
         "--invalidation-mode=unchecked-hash",
         BUILD,
     ]
-    subprocess.run(command, check=True)
+    subprocess.run(command, env=environment.machine(), check=True)
 
 
 def forget_bytecode() -> None:
     for folder in BUILD.rglob("__pycache__"):
         shutil.rmtree(folder)
+
+
+def template_defaults() -> dict[str, str]:
+    """Returns the default of each parameter of template.yaml."""
+    return {name: str(parameter.get("Default", "")) for name, parameter in TEMPLATE["Parameters"].items()}
+
+
+def kept(where: Target, given: Mapping[str, str]) -> dict[str, str]:
+    """Returns the parameters that have another value than their default, and were not given now but earlier."""
+    expected = template_defaults() | _overrides(_config(where), where, given)
+    deployed = stack_parameters(where)
+    return {name: value for name, value in deployed.items() if name in expected and value != expected[name]}
+
+
+def _config(where: Target) -> str:
+    """The section of samconfig.toml."""
+    return "default" if where.is_local else "aws"
+
+
+def _check(parameters: Mapping[str, str]) -> None:
+    unknown = parameters.keys() - TEMPLATE["Parameters"].keys()
+    if unknown:
+        message = f"template.yaml has no parameter {', '.join(sorted(unknown))}"
+        raise SagaError(message, f"Choose from {', '.join(TEMPLATE['Parameters'])}")
+
+
+def _overriding(overrides: Mapping[str, str]) -> list[str]:
+    """Returns sam's option for these values, in a file, because sam cuts those on its command line at blanks."""
+    if not overrides:
+        return []
+    path = STATE / "parameters.yaml"
+    path.write_text(json.dumps({name: f'"{value}"' for name, value in overrides.items()}))  # sam takes the quotes off
+    return ["--parameter-overrides", f"file://{path}"]
 
 
 def _overrides(environment: str, where: Target, given: Mapping[str, str]) -> dict[str, str]:
@@ -108,23 +152,14 @@ def prepare_local(where: Target) -> list[str]:
 
 def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
     """Runs the SAM CLI. If it fails, prints its output and raises SagaError."""
-    environment = where.environment() | {
-        "PYTHONDONTWRITEBYTECODE": "",  # uv installs no bytecode; without any, sam takes 3 s to start
-        "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}",  # sam build looks for python3.13 there
+    own = where.environment() | for_pip_and_uv()
+    own |= {
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{own['PATH']}",  # sam build looks for python3.13 there
         "SAM_CLI_POLL_DELAY": "1",  # seconds; the 5 it waits by default take longer than all else
         "SAM_CLI_TELEMETRY": "0",
     }
-    captured: Any = {} if verbose else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    result = subprocess.run(
-        [SAM_VENV / "bin/sam", *arguments],
-        cwd=PROJECT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=False,
-        **captured,
-    )
+    result = child.run([SAM_VENV / "bin/sam", *arguments], own, PROJECT, capture=not verbose)
     if result.returncode:
-        sys.stderr.write(result.stdout or "")
+        sys.stderr.write(result.stdout)
         message = f"sam {arguments[0]} failed with exit code {result.returncode}"
         raise SagaError(message, "Its output is above")

@@ -1,21 +1,23 @@
 """The journal on AWS, emulated by moto: it polls an event from its queue, and writes it and its order's summary."""
 
 from support.emulation import Aws
-from support.given import AT, ORDER_ID, a, envelope
+from support.given import ORDER_ID, a, envelope
 
 from contracts.events import PaymentOK
 from journal.items import SUMMARY
+from saga.event import Timestamp
 from sagactl.local.in_process import polled
 
 
 def test_an_event_is_written_down(aws: Aws) -> None:
-    answer = aws.invoke("journal.app", polled(envelope(a(PaymentOK), event_id="e1")))
+    told_at = Timestamp.now()
+    answer = aws.invoke("journal.app", polled(envelope(a(PaymentOK, timestamp=told_at), event_id="e1")))
 
     assert answer == {"batchItemFailures": []}
-    event = aws.item("JournalTable", orderId=str(ORDER_ID), sort=f"{AT}#e1")
+    event = aws.item("JournalTable", orderId=str(ORDER_ID), sort=f"{told_at}#e1")
     assert event["detailType"] == "PaymentOK"
     summary = aws.item("JournalTable", orderId=str(ORDER_ID), sort=SUMMARY)
-    assert summary["PaymentOK"] == AT
+    assert summary["PaymentOK"] == told_at
 
 
 def test_a_record_without_an_event_goes_back_to_the_queue(aws: Aws) -> None:

@@ -46,6 +46,24 @@ def test_an_event_without_a_valid_timestamp_has_the_time_of_its_arrival(timestam
     assert kept["sort"] == {"S": f"{ARRIVED_AT}#e1"}
 
 
+@pytest.mark.parametrize(
+    ("timestamp", "is_believed"),
+    [
+        ("2026-01-17T12:03:21.000Z", True),  # no queue kept it for longer
+        ("2026-01-17T12:03:20.000Z", False),
+        ("2026-01-31T12:04:20.000Z", True),  # a clock may be a little ahead
+        ("2026-01-31T12:04:21.000Z", False),
+        ("2025-01-01T00:00:00.000Z", False),
+        ("9999-12-31T23:59:59.999Z", False),
+        ("0001-01-01T00:00:00.000Z", False),
+    ],
+)
+def test_an_event_that_claims_an_impossible_time_has_that_of_its_arrival(timestamp: str, is_believed: bool) -> None:
+    kept = entry(a(OrderCreated, timestamp=Timestamp(timestamp)))
+    assert kept["toldAt"] == {"S": timestamp if is_believed else ARRIVED_AT}
+    assert kept["sort"] == {"S": f"{kept['toldAt']['S']}#e1"}
+
+
 def test_times_and_ids_are_normalised() -> None:
     said = {"timestamp": "2026-01-31T13:00:00+01:00", "orderId": str(ORDER_ID).upper()}
     kept = entry(a(OrderCreated), detail=detail(a(OrderCreated)) | said)

@@ -18,8 +18,10 @@ ELSEWHERE = "http://192.0.2.1:4566"  # of a range that is nobody's
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """None of the caller's settings, and no client made with another test's."""
-    for name in [name for name in os.environ if name.startswith(("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"))]:
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+    for name, value in {"DEFAULT_REGION": "us-east-1", "ACCESS_KEY_ID": "mine", "SECRET_ACCESS_KEY": "mine"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
     for made in (aws._client, aws._session):
         made.cache_clear()
     yield
@@ -86,15 +88,83 @@ def test_tools_are_told_the_same() -> None:
     assert "AWS_PROFILE" not in local
 
 
-@pytest.mark.parametrize("given", [{}, {"AWS_ACCESS_KEY_ID": "mine"}])
-def test_localstack_needs_no_credentials(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
+@pytest.mark.parametrize(
+    ("given", "account"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "test"),
+        ({"AWS_ACCESS_KEY_ID": "AKIAMINE", "AWS_SECRET_ACCESS_KEY": "mine", "AWS_SESSION_TOKEN": "mine"}, "test"),
+        ({"AWS_ACCESS_KEY_ID": "200000000002"}, "200000000002"),
+    ],
+)
+def test_localstack_needs_no_credentials_and_is_told_none(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], account: str
+) -> None:
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     where = aws.target(port=4599)
     local = where.environment()
-    assert (local["AWS_ACCESS_KEY_ID"], local["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
+    assert (local["AWS_ACCESS_KEY_ID"], local["AWS_SECRET_ACCESS_KEY"]) == (account, "test")
+    assert "AWS_SESSION_TOKEN" not in local
     request = AWSRequest("GET", f"{where.endpoint_url}/orders")
     where.sign(request, "execute-api")
-    assert "Credential=test/" in request.headers["Authorization"]
+    assert f"Credential={account}/" in request.headers["Authorization"]
+    assert "X-Amz-Security-Token" not in request.headers
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_localstack_has_one_region_whatever_the_callers_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "eu-west-1")
+    local = aws.target(port=4599)
+    assert local.client("events").meta.region_name == "us-east-1"
+    assert {local.environment()[region] for region in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"us-east-1"}
+
+
+def test_aws_has_the_region_that_the_aws_cli_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    at_aws = aws.target(aws=True)
+    assert at_aws.client("events").meta.region_name == "eu-west-1"
+    assert {at_aws.environment()[region] for region in ("AWS_REGION", "AWS_DEFAULT_REGION")} == {"eu-west-1"}
+
+
+HOSTILE = {
+    "AWS_CONFIG_FILE": "/proc/self/status",  # nothing that can be parsed
+    "AWS_MAX_ATTEMPTS": "none",
+    "AWS_RETRY_MODE": "unheard of",
+    "AWS_SHARED_CREDENTIALS_FILE": "/proc/self/status",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_CA_BUNDLE": "/nowhere.pem",
+    "AWS_DATA_PATH": "/nowhere",
+    "HTTP_PROXY": "http://192.0.2.1:9",
+    "ALL_PROXY": "socks5://192.0.2.1:9",
+}
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "dynamodb", "s3"])
+def test_localstack_is_asked_with_no_setting_of_the_callers(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    asked: list[AWSRequest] = []
+
+    def answer(request: AWSRequest, **_: object) -> None:
+        asked.append(request)
+        raise LookupError
+
+    where = aws.target(port=4599)
+    client = where.client(service)
+    assert not client.meta.config.proxies
+    client.meta.events.register("before-send", answer)
+    operation = {"cloudformation": "list_stacks", "dynamodb": "list_tables", "s3": "list_buckets"}[service]
+    with pytest.raises(LookupError):
+        getattr(client, operation)()
+    assert str(asked[0].url).startswith("http://127.0.0.1:4599/")
+    passed = where.environment()
+    assert {name for name in HOSTILE if passed.get(name) == HOSTILE[name]} <= {"HTTP_PROXY", "ALL_PROXY"}
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_REGION", "AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS", "AWS_CONFIG_FILE"])
+def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    at_aws = aws.target(aws=True)
+    assert at_aws.client("events").meta.region_name == "us-east-1"
+    assert name not in at_aws.environment() or at_aws.environment()[name] == "us-east-1"

@@ -1,0 +1,50 @@
+"""Programs that are run to their end. Whatever interrupts this one ends them first, with all that they started."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_running: set[int] = set()  # process groups
+
+
+def run(
+    command: Sequence[str | Path], env: Mapping[str, str], cwd: Path, *, capture: bool = True
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a program without input, and returns its exit code and, if `capture`, all that it printed, as `stdout`."""
+    captured: Any = {}
+    if capture:
+        captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        process_group=0,  # so that all of it can be killed
+        **captured,
+    ) as process:
+        _running.add(process.pid)
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            _kill(process.pid)
+            raise
+        finally:
+            _running.discard(process.pid)
+    return subprocess.CompletedProcess(command, process.returncode, printed or "")
+
+
+def end_all() -> None:
+    """Kills what other threads run."""
+    for group in list(_running):
+        _kill(group)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

@@ -1,0 +1,107 @@
+"""What this machine and this folder have of what the saga needs."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sagactl.errors import SagaError
+from sagactl.local import localstack, programs, setup
+from sagactl.paths import PROJECT
+
+_NEEDED_BYTES = 10**9
+_PYTHON = (3, 13)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is needed; `remedy` says what to do if it is missing, and is empty if it is there."""
+
+    name: str
+    found: str
+    remedy: str = ""
+
+
+def findings(port: int) -> list[Finding]:
+    """Returns what is needed, here and at LocalStack's port, whether it is there or not."""
+    checks: list[Callable[[], Finding]] = [_system, _python, _git, _make, _java, _npm, _folder, _room]
+    return [*(check() for check in checks), *_installed(), _port(port)]
+
+
+def _system() -> Finding:
+    name = f"{platform.system()} {platform.machine()}"
+    if platform.system() == "Linux":
+        return Finding("system", name)
+    return Finding("system", name, "Use Docker Compose in place of saga up: see docs/tools.md")
+
+
+def _python() -> Finding:
+    if sys.version_info[:2] == _PYTHON:
+        return Finding("Python 3.13", platform.python_version())
+    return Finding("Python 3.13", platform.python_version(), "Install Python 3.13, then: make setup")
+
+
+def _git() -> Finding:
+    return _program("git")
+
+
+def _make() -> Finding:
+    return _program("make")
+
+
+def _program(name: str) -> Finding:
+    path = shutil.which(name)
+    if path:
+        return Finding(name, path)
+    return Finding(name, "not on the PATH", f"Install {name}")
+
+
+def _java() -> Finding:
+    return _tried("Java", programs.java)
+
+
+def _npm() -> Finding:
+    return _tried("npm", programs.npm)
+
+
+def _tried(name: str, find: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, find())
+    except SagaError as error:
+        return Finding(name, error.message, error.remedy)
+
+
+def _folder() -> Finding:
+    if os.access(PROJECT, os.W_OK):
+        return Finding("folder", str(PROJECT))
+    return Finding("folder", f"{PROJECT} can't be written to", "Clone to a folder of your own")
+
+
+def _room() -> Finding:
+    free_bytes = shutil.disk_usage(PROJECT).free
+    found = f"{free_bytes / 10**9:,.1f} GB free"
+    if free_bytes >= _NEEDED_BYTES:
+        return Finding("disk", found)
+    return Finding("disk", found, "Make room, about 1 GB")
+
+
+def _installed() -> Iterator[Finding]:
+    for part in setup.parts([]):
+        name = f"installed: {part.name}"
+        if part.is_complete:
+            yield Finding(name, "complete")
+        else:
+            yield Finding(name, "missing, interrupted, moved or outdated", "Run: make setup")
+
+
+def _port(port: int) -> Finding:
+    name = f"port {port}"
+    if instance := localstack.status(port):
+        return Finding(name, f"LocalStack {instance.version} answers")
+    try:
+        localstack.check_address(localstack.HOST, port)
+    except SagaError as error:
+        return Finding(name, error.message, error.remedy)
+    return Finding(name, "free")

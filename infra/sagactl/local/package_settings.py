@@ -1,0 +1,158 @@
+"""Where packages come from, as the caller's settings say, for pip, uv and npm; and none of their other settings.
+
+An index, the proxy to it and the authority that certifies it are the machine's. All else that these tools read, from
+their variables and their files, is for other projects, and would fail an installation here or put it elsewhere.
+"""
+
+import configparser
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sagactl import environment
+from sagactl.errors import SagaError
+from sagactl.paths import STATE
+
+MACHINE = Path("/etc")
+"""Where the settings of the machine are."""
+_PIP = ("cert", "client-cert", "extra-index-url", "find-links", "index-url", "proxy", "trusted-host")
+_UV = (
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
+)
+_UV_CREDENTIALS = ("_USERNAME", "_PASSWORD")  # of UV_INDEX_ and an index's name
+_NPM = ("ca", "cafile", "https-proxy", "noproxy", "proxy", "registry", "strict-ssl")
+
+
+def for_pip_and_uv() -> dict[str, str]:
+    """Returns the environment for pip and uv, and for what calls them, such as sam.
+
+    Raises SagaError if a file of their settings is not valid.
+    """
+    pip = _pip()
+    return environment.internet() | pip | _uv(pip)
+
+
+def for_npm() -> dict[str, str]:
+    """Returns the environment for npm. What is kept of the user's own file of settings is in a file below STATE."""
+    lines = "".join(_npm_lines())
+    own = STATE / "npmrc"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.unlink(missing_ok=True)
+    own.touch(mode=0o600)  # it may have a token
+    own.write_text(lines, encoding="utf-8", errors="surrogateescape")
+    named = environment.given(re.findall(r"\$\{(\w+)", lines))
+    settings = {"npm_config_userconfig": str(own), "npm_config_update_notifier": "false"}
+    return environment.internet() | named | _npm_variables() | settings
+
+
+def _pip() -> dict[str, str]:
+    files = configparser.RawConfigParser(strict=False)
+    for path in _pip_files():
+        try:
+            files.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            raise SagaError(f"{path} is not a valid file of pip's settings", "See why: pip config debug") from None
+    found: dict[str, str] = {}
+    for section in ("global", "download", "install"):
+        items = dict(files.items(section)) if files.has_section(section) else {}
+        found |= {name.replace("_", "-"): value for name, value in items.items()}
+    kept = {_pip_variable(name): found[name] for name in _PIP if found.get(name)}
+    given = environment.given(map(_pip_variable, _PIP))
+    return kept | given | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def _pip_variable(name: str) -> str:
+    return "PIP_" + name.upper().replace("-", "_")
+
+
+def _pip_files() -> Iterator[Path]:
+    """Where pip looks for its settings. What a later file says replaces what an earlier one does."""
+    named = os.environ.get("PIP_CONFIG_FILE")
+    if named == os.devnull:
+        return
+    for folder in reversed(os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")):
+        yield Path(folder, "pip/pip.conf")
+    yield MACHINE / "pip.conf"
+    home = Path(os.environ.get("HOME", "/"))
+    yield home / ".pip/pip.conf"
+    yield home / "Library/Application Support/pip/pip.conf"
+    yield _config_home() / "pip/pip.conf"
+    if named:
+        yield Path(named)
+
+
+def _config_home() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path(os.environ.get("HOME", "/"), ".config"))
+
+
+def _uv(pip: dict[str, str]) -> dict[str, str]:
+    """uv's own settings. If they name no index, pip's is uv's, too."""
+    credentials = (name for name in os.environ if name.startswith("UV_INDEX_") and name.endswith(_UV_CREDENTIALS))
+    found = _uv_files() | environment.given(_UV) | environment.given(credentials)
+    if not any("INDEX" in name for name in found) and "PIP_INDEX_URL" in pip:
+        found["UV_DEFAULT_INDEX"] = pip["PIP_INDEX_URL"]
+    return found | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def _uv_files() -> dict[str, str]:
+    """The indexes that uv's files name, the user's before the machine's, as variables."""
+    own = Path(os.environ.get("UV_CONFIG_FILE") or _config_home() / "uv/uv.toml")
+    found: dict[str, str] = {}
+    for path in (MACHINE / "uv/uv.toml", own):
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        except ValueError:
+            raise SagaError(f"{path} is not a valid file of uv's settings", "Correct or remove it") from None
+        found |= _uv_settings(settings.get("pip", {})) | _uv_settings(settings)
+    return found
+
+
+def _uv_settings(settings: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    if url := settings.get("index-url"):
+        found["UV_DEFAULT_INDEX"] = str(url)
+    others = [str(url) for url in settings.get("extra-index-url", [])]
+    for index in settings.get("index", []):
+        named = f"{index['name']}={index['url']}" if "name" in index else str(index["url"])
+        if index.get("default"):
+            found["UV_DEFAULT_INDEX"] = named
+        else:
+            others.append(named)
+    if others:
+        found["UV_INDEX"] = " ".join(others)
+    return found
+
+
+def _npm_variables() -> dict[str, str]:
+    """npm's variables may be in any letters, and have an underscore for a hyphen."""
+    found = {}
+    for name, value in os.environ.items():
+        key = name.lower().removeprefix("npm_config_").replace("_", "-")
+        if value and name.lower().startswith("npm_config_") and key in _NPM:
+            found[f"npm_config_{key.replace('-', '_')}"] = value
+    return found
+
+
+def _npm_lines() -> Iterator[str]:
+    named = next((value for name, value in os.environ.items() if name.lower() == "npm_config_userconfig"), "")
+    path = Path(named or Path(os.environ.get("HOME", "/"), ".npmrc"))
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        key = line.partition("=")[0].strip().removesuffix("[]")
+        if key in _NPM or key.endswith(":registry") or key.startswith("//"):
+            yield f"{line}\n"

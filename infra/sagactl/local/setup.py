@@ -1,0 +1,250 @@
+"""`make setup`: all that the saga command and the tests need, installed inside this folder.
+
+Any Python 3.13 runs this, before anything is installed. Each part has a mark that says what it was installed from. It
+is installed again if that has changed, if the folder was moved, if Python is another one now, or if it was interrupted.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagactl.errors import SagaError, refusal, together
+from sagactl.local import asyncapi_schema, child, dynamodb, locks, programs
+from sagactl.local.package_settings import for_npm, for_pip_and_uv
+from sagactl.paths import PROJECT, STATE, VENV
+from sagactl.signals import leave_blocks_first
+
+_ALWAYS = ("saga", "sam", "lambda", "localstack", "dynamodb", "asyncapi")
+_COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
+_REQUIREMENTS = PROJECT / "requirements"
+_PYTHON = VENV / "bin/python"
+_LOG = STATE / "setup.log"
+_LAUNCHER = """#!/bin/sh
+# The saga command, whatever the shell has set for other Pythons.
+exec "${0%/*}/python" -I -X utf8 -m sagactl "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something to install, what it is made from, and the file that says so once it is complete."""
+
+    name: str
+    sources: Sequence[Path]
+    mark: Path
+    install: Callable[[], None]
+    is_movable: bool = False  # whether it works in another place, and with another Python
+
+    @property
+    def is_complete(self) -> bool:
+        return self._marked() == self._fingerprint()
+
+    @property
+    def is_only_outdated(self) -> bool:
+        """Whether it is complete, but for what it is made from."""
+        return self._marked() | {"sources": ""} == self._fingerprint() | {"sources": ""}
+
+    def complete(self) -> None:
+        self.mark.parent.mkdir(parents=True, exist_ok=True)
+        self.mark.write_text(json.dumps(self._fingerprint()))
+
+    def _fingerprint(self) -> dict[str, str]:
+        contents = hashlib.sha256(b"\0".join(path.read_bytes() for path in self.sources)).hexdigest()
+        if self.is_movable:
+            return {"sources": contents}
+        return {"place": str(PROJECT), "python": sys.version, "sources": contents}
+
+    def _marked(self) -> dict[str, str]:
+        try:
+            marked: dict[str, str] = json.loads(self.mark.read_text())
+        except (OSError, ValueError):
+            return {}
+        return marked
+
+
+def parts(names: Sequence[str]) -> list[Part]:
+    """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here."""
+    npm = _locks("package.json", "package-lock.json")
+    known = {
+        "saga": Part("saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga),
+        "npm": Part("npm", npm, STATE / "npm/installed", _npm, is_movable=True),
+        "dynamodb": Part("dynamodb", _code("dynamodb"), STATE / "dynamodb/installed", _dynamodb, is_movable=True),
+        "asyncapi": Part(
+            "asyncapi", _code("asyncapi_schema"), STATE / "asyncapi/installed", _asyncapi, is_movable=True
+        ),
+    }
+    wanted = dict.fromkeys([*_ALWAYS, *names])
+    return [known.get(name) or _environment(name) for name in wanted]
+
+
+def install(names: Sequence[str]) -> None:
+    """Installs what is not complete. Raises SagaError with the first failure; nothing is left running then."""
+    if all(part.is_complete for part in parts(names)) and _runs(_PYTHON):
+        return
+    check_machine()
+    print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
+    with locks.held("setup"):
+        saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
+        _prepare(saga)
+        with ThreadPoolExecutor() as pool:
+            under_way = [pool.submit(_install, part) for part in (saga, *others)]
+            try:
+                wait(under_way, return_when="FIRST_EXCEPTION")
+            finally:
+                failed = [one for one in under_way if one.done() and one.exception()]
+                pool.shutdown(wait=False, cancel_futures=True)
+                child.end_all()
+        for one in failed:
+            one.result()
+
+
+def check_machine() -> None:
+    """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before."""
+    problems = []
+    if not os.access(PROJECT, os.W_OK):
+        problems.append(SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own"))
+    if importlib.util.find_spec("ensurepip") is None:
+        problems.append(SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv"))
+    for program in (programs.java, programs.npm):
+        try:
+            program()
+        except SagaError as error:
+            problems.append(error)
+    if problems:
+        raise together(problems)
+
+
+def _prepare(saga: Part) -> None:
+    """Makes the environment in which uv is, unless it is only outdated. uv then installs everything else."""
+    if saga.is_only_outdated and _runs(_PYTHON):
+        return
+    _run("python -m venv", [_base_python(), "-m", "venv", "--clear", VENV], for_pip_and_uv())
+    pip: list[str | Path] = [
+        _PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "-qqq",
+        "--require-hashes",
+        "-r",
+        _REQUIREMENTS / "uv.txt",
+    ]
+    _run("pip install uv", pip, for_pip_and_uv())
+
+
+def _install(part: Part) -> None:
+    if not part.is_complete:
+        part.mark.unlink(missing_ok=True)
+        part.install()
+        part.complete()
+
+
+def _saga() -> None:
+    _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / "dev.txt")
+    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", PROJECT)
+    launcher = VENV / "bin/saga"
+    launcher.unlink()  # uv's, which the shell's settings for Python would reach
+    launcher.write_text(_LAUNCHER)
+    launcher.chmod(0o755)
+
+
+def _environment(name: str) -> Part:
+    """An environment of its own, for what would hold the others to versions of its own."""
+    lock = _REQUIREMENTS / f"{name}.txt"
+    own_code = [path for path in [PROJECT / "infra" / name / "pyproject.toml"] if path.exists()]
+    folder = STATE / name / "venv"
+    part = Part(name, [lock, *own_code], _mark(name), lambda: _install_environment(part, folder))
+    return part
+
+
+def _install_environment(part: Part, folder: Path) -> None:
+    lock, *own_code = part.sources
+    _uv("venv", "--clear", "--python", _PYTHON, folder)
+    compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
+    _uv("pip", "sync", *compiled, "--python", folder, lock)
+    for project in own_code:
+        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", project.parent)
+
+
+def _npm() -> None:
+    folder = STATE / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in _locks("package.json", "package-lock.json"):
+        shutil.copy(source, folder)
+    options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    _run("npm ci", [programs.npm(), "ci", "--prefix", folder, *options], for_npm(), folder)
+
+
+def _dynamodb() -> None:
+    dynamodb.install()
+
+
+def _asyncapi() -> None:
+    asyncapi_schema.fetch_specification()
+
+
+def _mark(name: str) -> Path:
+    return STATE / name / "installed"
+
+
+def _locks(*names: str) -> list[Path]:
+    return [_REQUIREMENTS / name for name in names]
+
+
+def _code(module: str) -> list[Path]:
+    return [Path(__file__).with_name(f"{module}.py")]
+
+
+def _base_python() -> str:
+    """The Python of this machine, even if this one is of an environment."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
+def _runs(python: Path) -> bool:
+    return os.access(python, os.X_OK)
+
+
+def _uv(*arguments: str | Path) -> None:
+    title = f"uv {' '.join(str(argument) for argument in arguments[:2])}"
+    _run(title, [VENV / "bin/uv", "--quiet", *arguments], for_pip_and_uv())
+
+
+def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Path = PROJECT) -> None:
+    """Runs a tool. Raises SagaError with the line of its output that says most; the log has all."""
+    ran = child.run(command, env, cwd)
+    if ran.returncode == 0:
+        return
+    if re.search(r"No space left|os error 28|ENOSPC", ran.stdout):
+        raise SagaError("No space left on device", "Make room, about 1 GB, and try again")
+    _LOG.write_text(ran.stdout)
+    lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
+    telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by)\b", line)]
+    why = (telling or lines or ["it printed nothing"])[-1]
+    raise SagaError(f"{title} failed: {why}", f"Read all that it printed: {_LOG.relative_to(PROJECT)}")
+
+
+def _main() -> None:
+    leave_blocks_first()
+    try:
+        install(sys.argv[1:])
+    except SagaError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")
+    except OSError as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        sys.exit(f"error: {refused}")
+
+
+if __name__ == "__main__":
+    _main()

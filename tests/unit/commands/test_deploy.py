@@ -1,0 +1,101 @@
+"""`saga deploy`: its parameters reach CloudFormation as they were given, or are refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sagactl.cli import app
+from sagactl.design.template import TEMPLATE
+from sagactl.errors import SagaError
+from sagactl.stack import aws, deploy
+from sagactl.stack.aws import Target
+
+HERE = "http://127.0.0.1:4599"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["deploy", *arguments])
+
+
+def said(result: Result) -> str:
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What sam is told; a stack is deployed whose limit is 5."""
+    told: dict[str, Any] = {}
+
+    def sam(_where: Target, arguments: list[str], **_: Any) -> None:
+        [file] = [argument for argument in arguments if argument.startswith("file://")]
+        told[arguments[0]] = json.loads(Path(file.removeprefix("file://")).read_text())
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sam").touch()
+    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
+    monkeypatch.setattr(deploy, "STATE", tmp_path)
+    monkeypatch.setattr(deploy, "sam", sam)
+    monkeypatch.setattr(deploy, "prepare_local", lambda _: [])
+    monkeypatch.setattr(Target, "check", lambda _: None)
+    stack = {"Outputs": [{"OutputKey": "ApiId", "OutputValue": "id"}, {"OutputKey": "ApiStage", "OutputValue": "v1"}]}
+    parameters = deploy.template_defaults() | {"Architecture": deploy.architecture(), "PaymentLimit": "5"}
+    stack["Parameters"] = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    monkeypatch.setattr(aws, "_stack", lambda *_: stack)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["PaymentLimi=5"], "template.yaml has no parameter PaymentLimi. Choose from PaymentLimit, "),
+        (["PaymentLimit=5", "PaymentLimit=6"], "PaymentLimit is given twice"),
+        (["PaymentLimit"], "'PaymentLimit' is not NAME=VALUE"),
+    ],
+)
+def test_a_parameter_that_would_not_hold_is_refused(told: dict[str, Any], arguments: list[str], why: str) -> None:
+    options = [word for argument in arguments for word in ("--parameter", argument)]
+    refused = run("--port", "4599", *options)
+    assert refused.exit_code
+    assert why in said(refused)
+    assert not told
+
+
+@pytest.mark.parametrize("value", ["a b", "a 'b\" c", "x=y", "", " a ", "a\\", "é", "#a: [b]"])
+def test_a_value_reaches_sam_whole(told: dict[str, Any], value: str) -> None:
+    assert run("--port", "4599", "--parameter", f"AlarmTopicArn={value}").exit_code == 0
+    assert told["build"]["AlarmTopicArn"] == told["deploy"]["AlarmTopicArn"] == f'"{value}"'  # sam takes these off
+
+
+def test_a_value_that_stays_of_an_earlier_deployment_is_named(told: dict[str, Any]) -> None:
+    done = run("--port", "4599", "--json")
+    assert json.loads(done.stdout)["kept"] == {"PaymentLimit": "5"}
+    assert "Kept from an earlier deployment: PaymentLimit=5." in said(done)
+    assert "PaymentLimit" not in told["deploy"]
+    assert json.loads(run("--port", "4599", "--json", "--parameter", "PaymentLimit=5").stdout)["kept"] == {}
+
+
+def test_a_demo_has_every_parameter_at_its_default(told: dict[str, Any]) -> None:
+    deploy.deploy(Target(HERE), {}, reset=True)
+    assert told["deploy"]["PaymentLimit"] == '"10000"'
+    assert told["deploy"].keys() == TEMPLATE["Parameters"].keys()
+
+
+@pytest.mark.parametrize(
+    ("status", "endpoint", "remedy"),
+    [
+        ("CREATE_IN_PROGRESS", HERE, "Wait until it is deployed."),
+        ("ROLLBACK_COMPLETE", HERE, "Start anew: saga down, saga up, saga deploy."),
+        ("ROLLBACK_COMPLETE", None, "Delete it, then deploy again: aws cloudformation delete-stack --stack-name saga."),
+        ("UPDATE_ROLLBACK_COMPLETE", None, "Deploy again to see why: saga deploy."),
+    ],
+)
+def test_a_stack_that_failed_has_its_own_remedy(
+    monkeypatch: pytest.MonkeyPatch, status: str, endpoint: str | None, remedy: str
+) -> None:
+    monkeypatch.setattr(aws, "_stack", lambda *_: {"StackStatus": status})
+    with pytest.raises(SagaError) as raised:
+        aws.stack_outputs(Target(endpoint))
+    assert str(raised.value) == f"The stack named saga is {status}. {remedy}"

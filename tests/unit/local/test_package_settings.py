@@ -1,0 +1,125 @@
+"""Where packages come from is the caller's to say, and nothing else of how they are installed here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sagactl.errors import SagaError
+from sagactl.local import package_settings
+
+INDEX = "https://packages.example/simple"
+OTHER = "https://other.example/simple"
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home without any file, of someone with no settings."""
+    for name in list(os.environ):
+        if name.lower().startswith(("pip_", "uv_", "npm_config_", "xdg_")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path))
+    monkeypatch.setattr(package_settings, "STATE", tmp_path / "state")
+    monkeypatch.setattr(package_settings, "MACHINE", tmp_path)
+    return home
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def settings_of(tool: str, passed: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in passed.items() if name.upper().startswith(tool)}
+
+
+OURS = {
+    "PIP_": {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"},
+    "UV_": {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"},
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PIP_USER", "PIP_TARGET", "PIP_REQUIRE_HASHES", "PIP_NO_INDEX", "UV_REQUIRE_HASHES", "UV_OFFLINE", "UV_PYTHON"],
+)
+@pytest.mark.usefixtures("home")
+def test_variables_for_other_projects_are_not_passed_on(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    passed = package_settings.for_pip_and_uv()
+    for tool, ours in OURS.items():
+        assert settings_of(tool, passed) == ours
+
+
+@pytest.mark.parametrize("file", [".pip/pip.conf", ".config/pip/pip.conf"])
+def test_pip_and_uv_keep_the_index_of_pips_file(home: Path, file: str) -> None:
+    write(
+        home / file, f"[global]\nuser = true\nindex-url = {INDEX}\n[install]\ntarget = /t\nfind_links =\n  /a\n  /b\n"
+    )
+    passed = package_settings.for_pip_and_uv()
+    assert settings_of("PIP_", passed) == OURS["PIP_"] | {"PIP_INDEX_URL": INDEX, "PIP_FIND_LINKS": "\n/a\n/b"}
+    assert settings_of("UV_", passed) == OURS["UV_"] | {"UV_DEFAULT_INDEX": INDEX}
+
+
+def test_a_variable_says_more_than_a_file(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    write(home / ".config/pip/pip.conf", f"[global]\nindex-url = {INDEX}\n")
+    monkeypatch.setenv("PIP_INDEX_URL", OTHER)
+    assert package_settings.for_pip_and_uv()["PIP_INDEX_URL"] == OTHER
+
+
+def test_a_file_of_pips_that_is_named_is_read_and_dev_null_means_none(
+    monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path
+) -> None:
+    write(home / ".config/pip/pip.conf", f"[global]\nindex-url = {INDEX}\n")
+    write(tmp_path / "mine", f"[global]\nindex-url = {OTHER}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "mine"))
+    assert package_settings.for_pip_and_uv()["PIP_INDEX_URL"] == OTHER
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert "PIP_INDEX_URL" not in package_settings.for_pip_and_uv()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f'index-url = "{INDEX}"\noffline = true', {"UV_DEFAULT_INDEX": INDEX}),
+        (f'[pip]\nindex-url = "{INDEX}"\nrequire-hashes = true', {"UV_DEFAULT_INDEX": INDEX}),
+        (
+            f'[[index]]\nurl = "{INDEX}"\ndefault = true\n[[index]]\nname = "b"\nurl = "{OTHER}"',
+            {"UV_DEFAULT_INDEX": INDEX, "UV_INDEX": f"b={OTHER}"},
+        ),
+        (f'extra-index-url = ["{INDEX}", "{OTHER}"]', {"UV_INDEX": f"{INDEX} {OTHER}"}),
+    ],
+)
+def test_uv_keeps_the_indexes_of_its_file(home: Path, text: str, kept: dict[str, str]) -> None:
+    write(home / ".config/uv/uv.toml", text)
+    assert settings_of("UV_", package_settings.for_pip_and_uv()) == OURS["UV_"] | kept
+
+
+@pytest.mark.parametrize(("file", "tool"), [(".config/pip/pip.conf", "pip"), (".config/uv/uv.toml", "uv")])
+def test_a_file_that_is_not_valid_is_named(home: Path, file: str, tool: str) -> None:
+    write(home / file, "= nothing [")
+    with pytest.raises(SagaError, match=f"{file} is not a valid file of {tool}'s settings"):
+        package_settings.for_pip_and_uv()
+
+
+def test_npm_keeps_its_registry_its_proxy_and_who_the_caller_is(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    kept = "registry=https://npm.example/\n//npm.example/:_authToken=${MY_NAME}\n@a:registry = https://a.example/\n"
+    write(home / ".npmrc", f"{kept}global=true\nignore-scripts=true\ndry-run=true\n; a comment\n")
+    variables = {
+        "NPM_CONFIG_HTTPS_PROXY": "http://proxy.example",
+        "npm_config_offline": "true",
+        "NODE_ENV": "production",
+        "MY_NAME": "mine",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    passed = package_settings.for_npm()
+    own = Path(passed["npm_config_userconfig"])
+    assert own.read_text() == kept
+    assert own.stat().st_mode & 0o077 == 0
+    assert passed["npm_config_https_proxy"] == "http://proxy.example"
+    assert passed["MY_NAME"] == "mine"
+    assert not {"npm_config_offline", "NODE_ENV", "NPM_CONFIG_HTTPS_PROXY"} & passed.keys()

@@ -1,0 +1,159 @@
+"""What `make setup` installs again, and what it says when it cannot."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sagactl.errors import SagaError
+from sagactl.local import child, locks, programs, setup
+from sagactl.local.setup import Part
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(locks, "STATE", tmp_path)
+    monkeypatch.setattr(setup, "PROJECT", tmp_path)
+    monkeypatch.setattr(setup, "_LOG", tmp_path / "setup.log")
+    (tmp_path / "lock.txt").write_text("a==1\n")
+    return tmp_path
+
+
+def part(folder: Path, install: Callable[[], None] = lambda: None, *, is_movable: bool = False) -> Part:
+    return Part("some", [folder / "lock.txt"], folder / "some/installed", install, is_movable)
+
+
+def test_what_is_installed_is_complete(folder: Path) -> None:
+    some = part(folder)
+    assert not some.is_complete
+    setup._install(some)
+    assert some.is_complete
+
+
+@pytest.mark.parametrize("is_movable", [False, True])
+def test_what_was_moved_is_installed_again_unless_it_works_anywhere(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, is_movable: bool
+) -> None:
+    some = part(folder, is_movable=is_movable)
+    setup._install(some)
+    monkeypatch.setattr(setup, "PROJECT", folder / "elsewhere")
+    assert (some.is_complete, some.is_only_outdated) == (is_movable, is_movable)
+
+
+def test_what_has_another_lock_is_only_outdated(folder: Path) -> None:
+    some = part(folder)
+    setup._install(some)
+    (folder / "lock.txt").write_text("a==2\n")
+    assert (some.is_complete, some.is_only_outdated) == (False, True)
+
+
+def test_what_was_interrupted_is_not_complete(folder: Path) -> None:
+    setup._install(part(folder))
+    (folder / "lock.txt").write_text("a==2\n")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        setup._install(part(folder, interrupt))
+    assert not part(folder).is_only_outdated
+
+
+@pytest.mark.parametrize("mark", ["", "{", "installed"])
+def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
+    (folder / "some").mkdir()
+    (folder / "some/installed").write_text(mark)
+    assert not part(folder).is_complete
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (
+            "error: Failed to fetch: `https://a`\n  Caused by: no route\n  Caused by: refused\n",
+            "a tool failed: Caused by: refused. Read all that it printed: setup.log.",
+        ),
+        (
+            "WARNING: again\nERROR: No such distribution\nhint\n",
+            "a tool failed: ERROR: No such distribution. ",
+        ),
+        ("", "a tool failed: it printed nothing. "),
+        ("error: failed to write\n  Caused by: No space left on device (os error 28)\n", "No space left on device. "),
+        ("npm error code ENOSPC\n", "No space left on device. "),
+    ],
+)
+def test_a_tool_that_fails_is_one_line(folder: Path, printed: str, line: str) -> None:
+    printing = ["/bin/sh", "-c", 'printf %s "$0"; exit 2', printed]
+    with pytest.raises(SagaError) as raised:
+        setup._run("a tool", printing, {}, folder)
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def programs_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """Puts programs on the PATH, alone, each with its shell script."""
+
+    def put(**scripts: str) -> Path:
+        for name, script in scripts.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.delenv("JAVA_HOME", raising=False)
+        return tmp_path
+
+    return put
+
+
+JAVA_8 = """echo 'openjdk version "1.8.0_402"' >&2"""
+JAVA_21 = """echo 'openjdk version "21" 2023-09-19' >&2"""
+
+
+def test_all_that_is_missing_is_one_line(programs_on_path: Callable[..., Path]) -> None:
+    folder = programs_on_path(java=JAVA_8)
+    with pytest.raises(SagaError) as raised:
+        setup.check_machine()
+    assert str(raised.value) == (
+        f"{folder}/java is Java 8; DynamoDB Local needs npm, which is not on the PATH. "
+        "Put Java 17 or newer first on the PATH. Install Java 17 or newer and npm, and try again."
+    )
+
+
+def test_the_java_of_java_home_is_taken_if_that_of_the_path_is_too_old(
+    monkeypatch: pytest.MonkeyPatch, programs_on_path: Callable[..., Path]
+) -> None:
+    home = programs_on_path(java=JAVA_8) / "home"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/java").write_text(f"#!/bin/sh\n{JAVA_21}\n")
+    (home / "bin/java").chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert programs.java() == str(home / "bin/java")
+
+
+def test_an_interrupt_ends_what_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupt(_: object) -> None:
+        while not (tmp_path / "child").exists():
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupt)
+    script = "sleep 600 & echo $! > grandchild; mv grandchild child; wait"
+    with pytest.raises(KeyboardInterrupt):
+        child.run(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, tmp_path)
+    grandchild = int((tmp_path / "child").read_text())
+    deadline = time.monotonic() + 10
+    while is_running(grandchild) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_running(grandchild)
+
+
+def is_running(pid: int) -> bool:
+    """Not as a zombie, which only waits to be read."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
