@@ -66,17 +66,20 @@ def run(event: dict[str, Any], left_ms: Callable[[], int]) -> dict[str, int]:
 
 
 def wanted(event: dict[str, Any], known: Sequence[OpenOrder], now: Timestamp) -> list[OpenOrder]:
-    """Returns the orders that are due; or those past their deadline that are asked for."""
-    if "expire" not in event:
-        return [order for order in known if order.due_at <= now]
-    expired = [order for order in known if due(order) <= now]
-    match event["expire"]:
-        case "all":
-            return expired
-        case [*ids]:
-            return [order for order in expired if order.order_id in ids]
-        case _:
+    """Returns the orders that are due; or those that are asked for. Past their deadline they all are.
+
+    The deadline may be another one than when the order was opened.
+    """
+    match event:
+        case {"expire": "all"}:
+            chosen = known
+        case {"expire": [*ids]}:
+            chosen = [order for order in known if order.order_id in ids]
+        case {"expire": _}:
             raise ValueError('expire: expected "all", or a list of order ids')
+        case _:
+            chosen = [order for order in known if order.due_at <= now]
+    return [order for order in chosen if due(order) <= now]
 
 
 def tell(late: Sequence[OpenOrder], now: Timestamp, has_time: Callable[[], bool]) -> tuple[int, list[BaseException]]:

@@ -23,6 +23,7 @@ from order.reactions import OPEN_SHARDS
 from order.triggers import expire
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Metadata, Timestamp
+from saga.sdk import ATTEMPTS, CONNECT_SECONDS, PAUSES_SECONDS_MAX, READ_SECONDS
 from sagactl.design.template import functions
 from sagactl.local.functions import CONTEXT, load
 
@@ -215,6 +216,12 @@ def test_a_run_in_which_everything_hangs_ends_in_time_and_makes_progress(orders:
     assert aws.run()["told"] > 0
 
 
+def test_a_call_that_hangs_in_the_last_moment_ends_before_the_run_does() -> None:
+    assert watchdog.STOP_MS / 1000 > ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + PAUSES_SECONDS_MAX
+    assert watchdog.STOP_MS < watchdog.STOP_READING_MS < TIMEOUT_SECONDS * 1000
+    assert PERIOD.total_seconds() > TIMEOUT_SECONDS
+
+
 def test_metrics_come_before_telling_and_even_if_nothing_can_be_told(counted: Counted, logged: Logged) -> None:
     aws = Simulated([late(1000), late(0), timedelta(0)], NOW, ships=False)
     aws.refuses = True
@@ -279,6 +286,13 @@ def test_orders_past_their_deadline_are_asked_about_at_once_if_asked_for(event: 
     aws.open(UUID(int=2), Timestamp.of(datetime.fromisoformat(NOW) - late(90)), later)
     assert aws.run(event) == {"told": len(told), "left": 0}
     assert sorted(aws.told) == [str(UUID(int=number)) for number in told]
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_deadline_that_was_made_longer_holds_for_open_orders() -> None:
+    aws = Simulated([late(60)], NOW, ships=False)
+    with patch.object(watchdog, "deadline", watchdog.deadline + timedelta(minutes=4)):
+        assert [aws.run()["told"] for _ in range(4)] == [0, 0, 1, 0]
 
 
 @pytest.mark.parametrize("wanted", ["everything", 5, None, {}])
