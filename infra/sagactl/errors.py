@@ -1,6 +1,7 @@
 """The one kind of failure that the `saga` command reports in a line, without a traceback."""
 
 import errno
+import re
 from collections.abc import Iterable
 
 
@@ -31,6 +32,12 @@ _REMEDIES = {
     errno.EPERM: "Change its owner or its mode, and try again",
     errno.EROFS: "Clone to a folder that can be written to",
 }
+
+
+def check_room(printed: str) -> None:
+    """Raises SagaError if what a tool has printed says that the disk is full, in however many lines."""
+    if re.search(r"No space left|os error 28|ENOSPC", printed):
+        raise SagaError("No space left on device", "Make room, about 1 GB, and try again")
 
 
 def refusal(error: OSError) -> SagaError | None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagactl.errors import SagaError, refusal, together
+from sagactl.errors import SagaError, check_room, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, locks, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv
 from sagactl.paths import PROJECT, STATE, VENV
@@ -29,7 +29,8 @@ _PYTHON = VENV / "bin/python"
 _LOG = STATE / "setup.log"
 _LAUNCHER = """#!/bin/sh
 # The saga command, whatever the shell has set for other Pythons.
-exec "${0%/*}/python" -I -X utf8 -m sagactl "$@"
+here=$(readlink -f -- "$0")
+exec "${here%/*}/python" -I -X utf8 -m sagactl "$@"
 """
 
 
@@ -222,8 +223,7 @@ def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Pa
     ran = child.run(command, env, cwd)
     if ran.returncode == 0:
         return
-    if re.search(r"No space left|os error 28|ENOSPC", ran.stdout):
-        raise SagaError("No space left on device", "Make room, about 1 GB, and try again")
+    check_room(ran.stdout)
     _LOG.write_text(ran.stdout)
     lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by)\b", line)]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sagactl import environment
 from sagactl.design.template import TEMPLATE
-from sagactl.errors import SagaError
+from sagactl.errors import SagaError, check_room
 from sagactl.local import child, locks
 from sagactl.local.package_settings import for_pip_and_uv
 from sagactl.paths import PROJECT, SAM_VENV, STATE, VENV
@@ -160,6 +160,7 @@ def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
     }
     result = child.run([SAM_VENV / "bin/sam", *arguments], own, PROJECT, capture=not verbose)
     if result.returncode:
+        check_room(result.stdout)
         sys.stderr.write(result.stdout)
         message = f"sam {arguments[0]} failed with exit code {result.returncode}"
         raise SagaError(message, "Its output is above")
