@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -18,4 +19,6 @@ def leave_blocks_first() -> None:
 def _end(number: int, _frame: FrameType | None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)  # one is enough
+    with suppress(OSError):  # the terminal may be closed
+        print(f"Ended by {signal.Signals(number).name}.", file=sys.stderr)
     sys.exit(128 + number)

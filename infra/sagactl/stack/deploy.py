@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from sagactl import environment
@@ -48,14 +48,23 @@ def deploy(
     config = _config(where)
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
-        with step("Building the functions (sam build)"), ThreadPoolExecutor() as pool:
-            bucket_options = pool.submit(_bucket_options, where)
+        with step("Building the functions (sam build)"), _meanwhile(lambda: _bucket_options(where)) as bucket_options:
             build(where, options, verbose=verbose)
             if not where.is_local:
                 compile_bytecode()
         with step("Deploying the stack (sam deploy)"):
             sam(where, ["deploy", *options, *bucket_options.result()], verbose=verbose)
     return stack_outputs(where)
+
+
+@contextmanager
+def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Does the work in another thread. An interrupt of the block does not wait for it."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        yield pool.submit(work)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:

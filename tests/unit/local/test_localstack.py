@@ -151,4 +151,4 @@ def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.S
         "program.main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, "stopped\n", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, "stopped\n", f"Ended by {number.name}.\n")
