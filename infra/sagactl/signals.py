@@ -2,7 +2,9 @@
 
 import signal
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -14,6 +16,23 @@ def leave_blocks_first() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _end)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Whatever would end the program within the block does so after it."""
+    if threading.current_thread() is not threading.main_thread():  # to which signals go
+        yield
+        return
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for first in received[:1]:
+        signal.raise_signal(first)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sagactl.signals import uninterrupted
+
 _running: set[int] = set()  # process groups
 
 
@@ -18,23 +20,29 @@ def run(
     captured: Any = {}
     if capture:
         captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        process_group=0,  # so that all of it can be killed
-        **captured,
-    ) as process:
-        _running.add(process.pid)
-        try:
-            printed, _ = process.communicate()
-        except BaseException:
+    process = None
+    try:
+        with uninterrupted():  # or it might be started, and not known here
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                process_group=0,  # so that all of it can be killed
+                **captured,
+            )
+            _running.add(process.pid)
+        printed, _ = process.communicate()
+    except BaseException:
+        if process:
             _kill(process.pid)
-            raise
-        finally:
+            with process:  # waits for its end, and closes its output
+                raise
+        raise
+    finally:
+        if process:
             _running.discard(process.pid)
     return subprocess.CompletedProcess(command, process.returncode, printed or "")
 

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,7 +26,7 @@ from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local import dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
-from sagactl.signals import ENDING
+from sagactl.signals import uninterrupted
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
@@ -102,7 +101,7 @@ def _new_folder(port: int, library: Path) -> None:
 
 def _launch(hosts: list[str], port: int, java: str, *, keep: bool) -> subprocess.Popen[bytes]:
     folder = _folder(port)
-    with (folder / "localstack.log").open("wb") as log:
+    with (folder / "localstack.log").open("wb") as log, uninterrupted():  # so that none is started and not known
         process = subprocess.Popen(
             [LOCALSTACK / "venv/bin/python", "-m", "localstack.runtime.main"],
             cwd=folder,
@@ -119,7 +118,7 @@ def _launch(hosts: list[str], port: int, java: str, *, keep: bool) -> subprocess
 
 def stop(port: int = DEFAULT_PORT) -> bool:
     """Kills the LocalStack that `start` started at the port, with all its processes. Returns False if there is none."""
-    with _uninterrupted():
+    with uninterrupted():
         found = _kill(_mark(port))
         if child := _children.pop(port, None):
             child.wait()
@@ -150,23 +149,6 @@ def _kill(mark: str) -> bool:
             raise SagaError(f"Processes {pids} do not end", f"Look at their state: ps -fp {pids[0]}")
         time.sleep(0.02)
     return found
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Whoever interrupts the block interrupts what comes after it."""
-    if threading.current_thread() is not threading.main_thread():  # to which signals go
-        yield
-        return
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for first in received[:1]:
-        signal.raise_signal(first)
 
 
 def started_ports() -> list[int]:
