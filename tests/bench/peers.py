@@ -55,7 +55,7 @@ def deploy_orchestrated(where: aws.Target) -> dict[str, str]:
     bucket = prepare_local(where)
     options = ["--stack-name", "orchestrated", "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"]
     sam(where, ["deploy", "-t", f"{build}/template.yaml", "--region", "us-east-1", *bucket, *options])
-    return aws.stack_outputs(where, "orchestrated")
+    return aws.stack_outputs(aws.Target(where.endpoint_url, "orchestrated"))
 
 
 def standard(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Peer:

@@ -290,6 +290,20 @@ def test_a_port_that_is_none_is_refused(name: str, port: str) -> None:
     assert "'--port'" in refused.stderr
 
 
+def test_each_command_that_asks_aws_asks_any_stack() -> None:
+    options = {name: {parameter.name for parameter in command.params} for name, command in COMMANDS.items()}
+    asking = {name for name, names in options.items() if "aws" in names}
+    assert asking == {name for name, names in options.items() if "stack_name" in names}
+    assert {"dlq discard", "deploy", "logs", "orders"} <= asking
+
+
+@pytest.mark.parametrize("name", ["", "1st", "saga_two", "a" * 129])
+def test_a_name_that_no_stack_can_have_is_refused(name: str) -> None:
+    refused = run("orders", "--stack-name", name)
+    assert refused.exit_code == 2
+    assert "'--stack-name'" in refused.stderr
+
+
 # -- saga up
 
 

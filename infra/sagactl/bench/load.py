@@ -6,7 +6,6 @@ from functools import partial
 from sagactl.bench import timing
 from sagactl.design import choreography
 from sagactl.stack import audit, shop
-from sagactl.stack.aws import STACK_NAME
 from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import err, progress
 
@@ -47,6 +46,6 @@ def _conflicts(stack: Stack, since_ms: int) -> int:
     writers = [service for service in choreography.services() if stack.has_table(service)]
     count = 0
     for name in [*writers, "order-http"]:
-        for page in pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{name}", startTime=since_ms):
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{stack.where.stack_name}-{name}", startTime=since_ms):
             count += sum('"Conflicts":' in event["message"] for event in page["events"])
     return count

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack.aws import api_url, target
 from sagactl.stack.deploy import deploy as deploy_stack
 from sagactl.stack.deploy import kept as kept_parameters
@@ -27,13 +27,14 @@ def deploy(
     verbose: Verbose = False,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Build the functions and deploy the stack, with the SAM CLI.
 
     It goes to LocalStack, or with --aws to AWS. The template is the same.
     """
-    where = target(aws=aws, port=port)
+    where = target(aws=aws, port=port, stack_name=stack_name)
     given = _parameters(parameter or [])
     outputs = deploy_stack(where, given, verbose=verbose, step=step)
     kept = kept_parameters(where, given)

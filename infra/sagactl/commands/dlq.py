@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.errors import SagaError
 from sagactl.stack import dead_letters
 from sagactl.stack.dead_letters import DeadLetter, Found, QueueName
@@ -69,6 +69,7 @@ def dlq_list(
     queue: Queue = "saga",
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """List the dead letters by cause, the most frequent first.
@@ -76,7 +77,7 @@ def dlq_list(
     Poison is an event that the function refuses for what it says: redriving it
     can't help. --json has each event whole, and the function's stack trace.
     """
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     with ExitStack() as until_done:
         found, letters = _chosen(until_done, stack, queue, order, message, cause)
     groups = dead_letters.by_cause(letters)
@@ -104,6 +105,7 @@ def dlq_redrive(
     queue: Queue = "saga",
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Hand each event once more to the function that failed at it.
@@ -111,7 +113,7 @@ def dlq_redrive(
     This is always safe: nothing is done twice, and an event that fails again
     stays in the queue. Exits with 1 if any event fails again.
     """
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     with ExitStack() as until_done:
         found, letters = _chosen(until_done, stack, queue, order, message, cause)
         title = f"Redriving {plural(len(letters), 'dead letter')}"
@@ -135,6 +137,7 @@ def dlq_discard(
     queue: Queue = "saga",
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Take dead letters that nothing can mend out of the queue.
@@ -145,7 +148,7 @@ def dlq_discard(
         raise typer.BadParameter("say which, by one of them", param_hint="'--message' / '--order' / '--cause'")
     if not reason.strip():
         raise typer.BadParameter("say why", param_hint="'--reason'")
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     with ExitStack() as until_done:
         found, letters = _chosen(until_done, stack, queue, order, message, cause)
         title = f"Discarding {plural(len(letters), 'dead letter')}"

@@ -7,7 +7,7 @@ import typer
 
 from contracts.events import EVENTS
 from saga.serialization import Refused
-from sagactl.commands.options import Aws, Port
+from sagactl.commands.options import STACK_NAME, Aws, Port, StackName
 from sagactl.design import samples
 from sagactl.errors import SagaError
 from sagactl.stack import ids
@@ -25,7 +25,14 @@ Order = Annotated[
 Bus = Annotated[str, typer.Option("--bus", metavar="NAME", help="The name of the event bus.")]
 
 
-def event(name: Name, order: Order = None, bus: Bus = "saga", port: Port = None, aws: Aws = False) -> None:
+def event(
+    name: Name,
+    order: Order = None,
+    bus: Bus = "saga",
+    port: Port = None,
+    aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
+) -> None:
     """Print an event for aws events put-events.
 
     It happens now: aws events put-events --entries "$(saga event OrderCreated)".
@@ -34,7 +41,7 @@ def event(name: Name, order: Order = None, bus: Bus = "saga", port: Port = None,
         raise SagaError(f"There is no event {name!r}", f"Choose one of {_NAMES}")
     if order and not ids.is_whole(order):
         ids.check(order, "saga orders")
-        order = ids.order_id_of(find(use_aws=aws, port=port), order)
+        order = ids.order_id_of(find(use_aws=aws, port=port, stack_name=stack_name), order)
     try:
         entries = samples.fresh_entries(name, bus, order)
     except Refused as refused:

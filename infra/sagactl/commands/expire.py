@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import expiry, ids
 from sagactl.stack.deployed_stack import find
 from sagactl.stack.expiry import Asked
@@ -27,6 +27,7 @@ def expire(
     undated: Undated = False,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Ask shipping now about orders that are open past their deadline.
@@ -37,7 +38,7 @@ def expire(
     """
     if bool(orders) == (every or undated):
         raise typer.BadParameter("give orders, or one of the options", param_hint="'ORDER' / '--all' / '--undated'")
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     dated = expiry.date(stack) if undated else 0
     wanted: Literal["all"] | list[str] = "all"
     if orders:

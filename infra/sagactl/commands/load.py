@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sagactl.bench.load import run_load
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.errors import SagaError
 from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result
@@ -24,6 +24,7 @@ def load(
     products: Products = 10,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Place many orders at a steady rate, and check them all.
@@ -32,7 +33,7 @@ def load(
     load-2, ... are stocked first. Exits with 1 if an order stays open or if money
     and stock don't balance.
     """
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     done, conflicts, problems = run_load(stack, orders, rate, products)
     p50 = done.percentile(50)
     p99 = done.percentile(99)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.design.choreography import kind_of
 from sagactl.paths import PROJECT
 from sagactl.stack import ids
@@ -74,6 +74,7 @@ def logs(
     minutes: Minutes = None,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Print what the functions log, merged by time.
@@ -81,7 +82,7 @@ def logs(
     A line shows the event, what was decided and told for it, and the order's ID.
     All other fields are in --json.
     """
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     order_id = ids.order_id_of(stack, order) if order else None
     groups = groups_of(stack, service or [])
     colours = dict(zip(groups, itertools.cycle(_COLOURS)))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.errors import SagaError
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import find
@@ -27,6 +27,7 @@ def order(
     wait: Wait = False,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Place an order."""
@@ -34,7 +35,7 @@ def order(
         raise typer.BadParameter("an Idempotency-Key has 1 to 255 characters", param_hint="'--key'")
     if key is not None and via == "bus":
         raise typer.BadParameter("only the API knows a key; leave out --via bus", param_hint="'--key'")
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     wanted = {"productId": product, "quantity": quantity, "amount": amount}
     order_id = shop.place(stack, wanted, via, key)
     if not wait:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from journal.items import STATES
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.journal import Summary
@@ -40,6 +40,7 @@ def orders(
     watch: Watch = False,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """List the newest orders and their status.
@@ -49,7 +50,7 @@ def orders(
     if watch and as_json:
         raise typer.BadParameter("can't be combined with --json", param_hint="'--watch'")
     states = _states(status or STATES, open_only=open_only)
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     if watch:
         _watch(stack, states, limit)
     else:

@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 
 from saga.event import Timestamp
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import ids, journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.replay import Fact, Found, facts_of, facts_of_period, put
@@ -36,6 +36,7 @@ def replay(
     dry_run: DryRun = False,
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Put events of an order, or of a period, on the bus again.
@@ -56,7 +57,7 @@ def replay(
         end = _moment(until, "--until")
     if start > end:
         raise typer.BadParameter("not later than --since", param_hint="'--until'")
-    stack = find(use_aws=aws, port=port)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
     with err.status("Reading the journal"):
         found = _found(stack, order, start, end)
     if not dry_run:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result, table
@@ -19,9 +19,9 @@ def stock() -> None:
 
 
 @app.command("list")
-def stock_list(port: Port = None, aws: Aws = False, as_json: Json = False) -> None:
+def stock_list(port: Port = None, aws: Aws = False, stack_name: StackName = STACK_NAME, as_json: Json = False) -> None:
     """List the available units of every product."""
-    available = shop.available(find(use_aws=aws, port=port))
+    available = shop.available(find(use_aws=aws, port=port, stack_name=stack_name))
     result(available, _shown(available), as_json=as_json)
 
 
@@ -40,8 +40,9 @@ def stock_set(
     units: Annotated[int, typer.Argument(min=0, max=1_000_000, help="Units available from now on.")],
     port: Port = None,
     aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
     as_json: Json = False,
 ) -> None:
     """Set the available units of a product."""
-    shop.set_available(find(use_aws=aws, port=port), product, units)
+    shop.set_available(find(use_aws=aws, port=port, stack_name=stack_name), product, units)
     result({product: units}, f"{product}: {units} available.", as_json=as_json)

@@ -10,7 +10,7 @@ from rich.tree import Tree
 from saga.event import Timestamp
 from saga.ledger import State
 from saga.serialization import to_builtins
-from sagactl.commands.options import Aws, Json, Port
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.design import choreography
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import find
@@ -24,13 +24,20 @@ Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's ID, or 
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")]
 
 
-def trace(order: Order, mermaid: Mermaid = False, port: Port = None, aws: Aws = False, as_json: Json = False) -> None:
+def trace(
+    order: Order,
+    mermaid: Mermaid = False,
+    port: Port = None,
+    aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
+    as_json: Json = False,
+) -> None:
     """Show what happened to an order, event by event, and why.
 
     It shows every event with its cause, the state that each service recorded,
     and what an open order waits for.
     """
-    story = read(find(use_aws=aws, port=port), order)
+    story = read(find(use_aws=aws, port=port, stack_name=stack_name), order)
     if mermaid and not as_json:
         out.print(sequence(story))
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sagactl.commands.options import Aws, Port
+from sagactl.commands.options import STACK_NAME, Aws, Port, StackName
 from sagactl.page.serving import PORT, address, bound, server
 from sagactl.stack.deployed_stack import find
 from sagactl.terminal import err
@@ -13,7 +13,7 @@ from sagactl.terminal import err
 PagePort = Annotated[int, typer.Option("--page-port", min=1, max=65535, help="The page's port on this machine.")]
 
 
-def watch(page_port: PagePort = PORT, port: Port = None, aws: Aws = False) -> None:
+def watch(page_port: PagePort = PORT, port: Port = None, aws: Aws = False, stack_name: StackName = STACK_NAME) -> None:
     """Show the orders live on a web page.
 
     Only this machine can open the page. It reads the stack with your own
@@ -22,4 +22,4 @@ def watch(page_port: PagePort = PORT, port: Port = None, aws: Aws = False) -> No
     with bound(page_port) as holder:
         err.print(f"Watching at {address(page_port)}. Ctrl-C ends it.")
         with suppress(KeyboardInterrupt):
-            server(lambda: find(use_aws=aws, port=port)).run(sockets=[holder])
+            server(lambda: find(use_aws=aws, port=port, stack_name=stack_name)).run(sockets=[holder])

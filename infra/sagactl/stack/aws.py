@@ -30,9 +30,13 @@ _NEVER_CREATED = ("CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBA
 
 @dataclass(frozen=True)
 class Target:
-    """The AWS to talk to. Without an endpoint it is AWS itself, with the caller's own credentials."""
+    """The AWS to talk to, and the name of the stack there.
+
+    Without an endpoint it is AWS itself, with the caller's own credentials.
+    """
 
     endpoint_url: str | None
+    stack_name: str = STACK_NAME
 
     @property
     def is_local(self) -> bool:
@@ -90,15 +94,15 @@ class Target:
             raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None
 
 
-def target(*, aws: bool = False, port: int | None = None) -> Target:
+def target(*, aws: bool = False, port: int | None = None, stack_name: str = STACK_NAME) -> Target:
     """Returns AWS itself, or LocalStack at the port, or at AWS_ENDPOINT_URL, or at its usual port.
 
     Raises SagaError if AWS_ENDPOINT_URL is not a valid address.
     """
     if aws:
-        return Target(None)
+        return Target(None, stack_name)
     if port is not None:
-        return Target(f"http://{localstack.HOST}:{port}")
+        return Target(f"http://{localstack.HOST}:{port}", stack_name)
     usual = f"http://{localstack.HOST}:{localstack.DEFAULT_PORT}"
     url = (os.environ.get("AWS_ENDPOINT_URL") or usual).rstrip("/")
     try:
@@ -107,36 +111,45 @@ def target(*, aws: bool = False, port: int | None = None) -> Target:
         known = False
     if not known:
         raise SagaError(f"AWS_ENDPOINT_URL is not a valid address: {url!r}", f"Set it to {usual}, or unset it")
-    return Target(url)
+    return Target(url, stack_name)
 
 
-def stack_outputs(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]:
+def stack_outputs(where: Target) -> dict[str, str]:
     """Returns the outputs of template.yaml. Raises SagaError if the stack is not deployed there."""
-    stack = _stack(where, stack_name)
+    stack = _stack(where)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     if not outputs:
         status = stack["StackStatus"]
-        raise SagaError(f"The stack named {stack_name} is {status}", _remedy(where, stack_name, status))
+        raise SagaError(f"The stack named {where.stack_name} is {status}", _remedy(where, status))
     return outputs
 
 
-def stack_parameters(where: Target, stack_name: str = STACK_NAME) -> dict[str, str]:
+def stack_parameters(where: Target) -> dict[str, str]:
     """Returns the values with which the stack was deployed. Raises SagaError if it is not deployed there."""
-    parameters = _stack(where, stack_name).get("Parameters", [])
+    parameters = _stack(where).get("Parameters", [])
     return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameters}
 
 
-def _stack(where: Target, stack_name: str) -> dict[str, Any]:
+def is_deployed(where: Target) -> bool:
+    """Whether a stack of this name is there, in whatever state. Raises nothing if AWS does not answer."""
+    try:
+        _stack(where)
+    except SagaError:
+        return False
+    return True
+
+
+def _stack(where: Target) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     where.check()
     try:
-        stacks = where.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+        stacks = where.client("cloudformation").describe_stacks(StackName=where.stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise SagaError(f"AWS refused the request: {error}", "Check the credentials and the region") from error
         place = where.endpoint_url or "AWS"
-        message = f"There is no stack named {stack_name} at {place}"
+        message = f"There is no stack named {where.stack_name} at {place}"
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
         raise SagaError(f"AWS could not be reached: {error}", "Check the credentials and the region") from error
@@ -144,7 +157,7 @@ def _stack(where: Target, stack_name: str) -> dict[str, Any]:
     return found
 
 
-def _remedy(where: Target, stack_name: str, status: str) -> str:
+def _remedy(where: Target, status: str) -> str:
     """What to do about a stack without outputs. One whose creation failed can only be deleted."""
     if status.endswith("_IN_PROGRESS"):
         return "Wait until it is deployed"
@@ -152,7 +165,7 @@ def _remedy(where: Target, stack_name: str, status: str) -> str:
         return "Deploy again to see why: saga deploy"
     if where.is_local:
         return "Start anew: saga down, saga up, saga deploy"
-    return f"Delete it, then deploy again: aws cloudformation delete-stack --stack-name {stack_name}"
+    return f"Delete it, then deploy again: aws cloudformation delete-stack --stack-name {where.stack_name}"
 
 
 def api_url(where: Target, outputs: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from sagactl.errors import SagaError, check_room
 from sagactl.local import child, locks
 from sagactl.local.package_settings import for_pip_and_uv
 from sagactl.paths import PROJECT, SAM_VENV, STATE, VENV
-from sagactl.stack.aws import Target, stack_outputs, stack_parameters
+from sagactl.stack.aws import STACK_NAME, Target, is_deployed, stack_outputs, stack_parameters
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
@@ -45,6 +45,9 @@ def deploy(
     _check(parameters)
     where.check()
     defaults = template_defaults() if reset else {}
+    own_names = _own_names(where)
+    if own_names and (reset or not is_deployed(where)):
+        defaults |= own_names
     config = _config(where)
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
@@ -53,7 +56,8 @@ def deploy(
             if not where.is_local:
                 compile_bytecode()
         with step("Deploying the stack (sam deploy)"):
-            sam(where, ["deploy", *options, *bucket_options.result()], verbose=verbose)
+            named = ["--stack-name", where.stack_name]
+            sam(where, ["deploy", *named, *options, *bucket_options.result()], verbose=verbose)
     return stack_outputs(where)
 
 
@@ -98,9 +102,16 @@ def template_defaults() -> dict[str, str]:
 
 def kept(where: Target, given: Mapping[str, str]) -> dict[str, str]:
     """Returns the parameters that have another value than their default, and were not given now but earlier."""
-    expected = template_defaults() | _overrides(_config(where), where, given)
+    expected = template_defaults() | _own_names(where) | _overrides(_config(where), where, given)
     deployed = stack_parameters(where)
     return {name: value for name, value in deployed.items() if name in expected and value != expected[name]}
+
+
+def _own_names(where: Target) -> dict[str, str]:
+    """Returns the names that a stack of another name needs to stand beside the usual one."""
+    if where.stack_name == STACK_NAME:
+        return {}
+    return {"BusName": where.stack_name}
 
 
 def _config(where: Target) -> str:

@@ -21,6 +21,14 @@ class Stack:
     def client(self, service: str) -> Any:
         return self.where.client(service)
 
+    def resources(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Yields the logical and the physical ID of the stack's own resources of a type."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=self.where.stack_name):
+            for resource in page["StackResourceSummaries"]:
+                if resource["ResourceType"] == kind:
+                    yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
+
     def table(self, service: str) -> str:
         """The name of a service's own table."""
         return self.outputs[_table_output(service)]
@@ -42,7 +50,10 @@ def _table_output(service: str) -> str:
     return f"{service.capitalize()}Table"
 
 
-def find(*, use_aws: bool, port: int | None) -> Stack:
-    """Returns the stack that the options `--aws` and `--port` name. Raises SagaError if it is not deployed there."""
-    where = aws.target(aws=use_aws, port=port)
+def find(*, use_aws: bool, port: int | None, stack_name: str = aws.STACK_NAME) -> Stack:
+    """Returns the stack that the options `--aws`, `--port` and `--stack-name` name.
+
+    Raises SagaError if it is not deployed there.
+    """
+    where = aws.target(aws=use_aws, port=port, stack_name=stack_name)
     return Stack(where, aws.stack_outputs(where))

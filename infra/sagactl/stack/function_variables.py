@@ -1,24 +1,14 @@
 """The environment variables of the deployed functions, for running them in sam local's containers."""
 
-from collections.abc import Iterator
-
-from sagactl.stack.aws import STACK_NAME
 from sagactl.stack.deployed_stack import Stack
 
+_FUNCTION = "AWS::Lambda::Function"
 _THIS_MACHINE = "host.docker.internal"  # as containers name it
 
 
 def for_containers(stack: Stack) -> dict[str, dict[str, str]]:
     """Returns each function's variables by its logical ID, as sam's `--env-vars` takes them."""
-    return {logical_id: _variables(stack, name) for logical_id, name in _functions(stack)}
-
-
-def _functions(stack: Stack) -> Iterator[tuple[str, str]]:
-    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
-    for page in pages:
-        for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] == "AWS::Lambda::Function":
-                yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
+    return {logical_id: _variables(stack, name) for logical_id, name in stack.resources(_FUNCTION)}
 
 
 def _variables(stack: Stack, function: str) -> dict[str, str]:

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from saga.event import Timestamp
 from sagactl.errors import SagaError
 from sagactl.stack import journal
-from sagactl.stack.aws import STACK_NAME
 from sagactl.stack.deployed_stack import Stack
 
 PERIOD_SECONDS = 1.0
 MINUTES = 10  # to look back
-_GROUPS = f"/aws/lambda/{STACK_NAME}-"
+_GROUP = "AWS::Logs::LogGroup"
 _LAMBDAS_OWN = ("START ", "END ", "REPORT ", "INIT_START ")
 _LATE = timedelta(seconds=15)  # how long after it was written a line may be first found
 
@@ -54,7 +53,7 @@ def _read(stack: Stack, group: str, since: datetime, order_id: str | None) -> It
     pattern = {"filterPattern": f'"{order_id}"'} if order_id else {}
     pages = stack.client("logs").get_paginator("filter_log_events")
     start = int(since.timestamp() * 1000)
-    for page in pages.paginate(logGroupName=f"{_GROUPS}{group}", startTime=start, **pattern):
+    for page in pages.paginate(logGroupName=f"{_prefix(stack)}{group}", startTime=start, **pattern):
         for event in page["events"]:
             line = _line(group, event)
             if line and (order_id is None or order_id in line.text):
@@ -85,7 +84,7 @@ def groups_of(stack: Stack, wanted: list[str]) -> list[str]:
     """Returns the functions that log, or those of the services wanted: order has order-http and order-watchdog, too."""
     names = list(_names(stack))
     if not names:
-        raise SagaError(f"No function of {STACK_NAME} has a log", "Is it deployed? Deploy it: saga deploy")
+        raise SagaError(f"No function of {stack.where.stack_name} has a log", "Is it deployed? Deploy it: saga deploy")
     unknown = [service for service in wanted if not any(_belongs(name, service) for name in names)]
     if unknown:
         raise SagaError(f"Nothing logs as {', '.join(unknown)}", f"Choose from {', '.join(names)}")
@@ -102,10 +101,14 @@ def since_when(stack: Stack, order_id: str | None, minutes: int | None) -> datet
 
 
 def _names(stack: Stack) -> Iterator[str]:
-    pages = stack.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_GROUPS)
-    for page in pages:
-        for group in page["logGroups"]:
-            yield group["logGroupName"].removeprefix(_GROUPS)
+    """Yields what logs, by the stack's own resources: another stack's name may begin with the name of this one."""
+    for _, group in sorted(stack.resources(_GROUP)):
+        if group.startswith(_prefix(stack)):
+            yield group.removeprefix(_prefix(stack))
+
+
+def _prefix(stack: Stack) -> str:
+    return f"/aws/lambda/{stack.where.stack_name}-"
 
 
 def _belongs(function: str, service: str) -> bool:

@@ -77,6 +77,18 @@ def test_a_value_that_stays_of_an_earlier_deployment_is_named(told: dict[str, An
     assert json.loads(run("--port", "4599", "--json", "--parameter", "PaymentLimit=5").stdout)["kept"] == {}
 
 
+@pytest.mark.parametrize(
+    ("is_there", "given", "bus"),
+    [(False, {}, '"saga-two"'), (False, {"BusName": "mine"}, '"mine"'), (True, {}, None)],
+)
+def test_a_second_stack_has_a_bus_of_its_own_and_keeps_it(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_there: bool, given: dict[str, str], bus: str | None
+) -> None:
+    monkeypatch.setattr(deploy, "is_deployed", lambda _: is_there)
+    deploy.deploy(Target(HERE, "saga-two"), given)
+    assert told["deploy"].get("BusName") == bus
+
+
 def test_a_demo_has_every_parameter_at_its_default(told: dict[str, Any]) -> None:
     deploy.deploy(Target(HERE), {}, reset=True)
     assert told["deploy"]["PaymentLimit"] == '"10000"'

@@ -46,8 +46,16 @@ class Logs:
     def get_paginator(self, operation: str) -> Any:
         return SimpleNamespace(paginate=getattr(self, operation))
 
-    def describe_log_groups(self, **_: Any) -> Iterator[Any]:
-        yield {"logGroups": [{"logGroupName": name} for name in self.groups]}
+    def list_stack_resources(self, StackName: str) -> Iterator[Any]:  # noqa: N803  # boto3's name
+        """Another stack's groups are not among them, whatever their names begin with."""
+        assert StackName == "saga"
+        own = [name for name in self.groups if not name.startswith("/aws/lambda/saga-two-")]
+        yield {
+            "StackResourceSummaries": [
+                {"ResourceType": "AWS::Logs::LogGroup", "LogicalResourceId": name, "PhysicalResourceId": name}
+                for name in [*own, "/aws/apigateway/saga"]
+            ]
+        }
 
     def filter_log_events(self, **asked: Any) -> Iterator[Any]:
         self.asked.append(asked)
@@ -175,3 +183,8 @@ def test_programs_get_the_records(logged: Any) -> None:
     logged(payment=[line("heard", 10, **HEARD)])
     record = json.loads(run("--json").stdout)
     assert (record["at"], record["service"], record["told"]) == ("2026-01-31T12:00:00.010Z", "payment", "PaymentOK")
+
+
+def test_another_stack_s_functions_are_not_shown_though_its_name_begins_alike(logged: Any) -> None:
+    logged(payment=[line("ours", 10)], two_payment=[line("theirs", 20)])
+    assert [shown.split()[1:] for shown in run().stdout.splitlines()] == [["payment", "ours"]]
