@@ -17,6 +17,6 @@ def isolate() -> None:
         "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
         "AWS_DEFAULT_REGION": "us-east-1",
         # As template.yaml sets them for every function; Powertools counts nothing without a namespace.
-        "POWERTOOLS_METRICS_NAMESPACE": "Saga",
+        "POWERTOOLS_METRICS_NAMESPACE": "saga",
         "POWERTOOLS_SERVICE_NAME": "test",
     }

@@ -11,6 +11,7 @@ from sagactl.local import localstack
 from sagactl.paths import PROJECT
 from sagactl.stack import aws
 from sagactl.stack.deploy import architecture
+from sagactl.stack.deployed_stack import Stack
 
 PAGE = PROJECT / "docs/aws.md"
 
@@ -26,7 +27,23 @@ def test_every_command_works() -> None:
         # LocalStack's CloudFormation makes no archive; and what is in one, it fails to replay, so this one is empty.
         events = where.client("events")
         events.create_archive(ArchiveName="saga", EventSourceArn=events.describe_event_bus(Name="saga")["Arn"])
+        others = [another_table(where, name) for name in ("saga-two-OrderTable", "saga-OrderTable-REDEPLOYED")]
+        own = {name for _, name in Stack(where, {}).resources("AWS::DynamoDB::Table")}
         does(script(page[until_alarms:]), where.port)
+        left = where.client("dynamodb").list_tables()["TableNames"]
+        assert own
+        assert not own & {*left}
+        assert {*others} <= {*left}
+
+
+def another_table(where: aws.Target, name: str) -> str:
+    """A table that no stack of this name has, though it is called like one."""
+    keys = {
+        "AttributeDefinitions": [{"AttributeName": "orderId", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "orderId", "KeyType": "HASH"}],
+    }
+    where.client("dynamodb").create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **keys)
+    return name
 
 
 def does(text: str, port: int) -> None:

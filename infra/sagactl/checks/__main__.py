@@ -2,7 +2,7 @@
 
 import sys
 
-from sagactl.checks import compatibility, derived_files, event_graph, imports, roles, rules
+from sagactl.checks import alarms, compatibility, derived_files, event_graph, imports, limits, roles, rules
 from sagactl.errors import SagaError
 
 CHECKS = (
@@ -11,6 +11,8 @@ CHECKS = (
     event_graph.problems,
     rules.problems,
     roles.problems,
+    alarms.problems,
+    limits.problems,
     compatibility.problems,
     derived_files.problems,
 )

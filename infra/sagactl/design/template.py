@@ -84,6 +84,19 @@ class Rule(NamedTuple):
     function: Function | None
 
     @property
+    def is_schedule(self) -> bool:
+        return "Schedule" in self.target
+
+    @property
+    def rule_name(self) -> str:
+        return self.arn.removeprefix(RULE_ARN).rpartition("/")[2]
+
+    @property
+    def bus_name(self) -> str:
+        """Returns the name of its bus, which is empty for the default bus."""
+        return self.arn.removeprefix(RULE_ARN).rpartition("/")[0]
+
+    @property
     def queue(self) -> str | None:
         """Returns the target if it is a queue, such as `${JournalQueue.Arn}`."""
         target = text(self.target.get("Arn", ""))
@@ -140,6 +153,16 @@ def senders() -> dict[str, list[str]]:
             if rule.arn not in arns:
                 arns.append(rule.arn)
     return found
+
+
+def dead_letter_queues() -> set[str]:
+    """Returns the logical IDs of the queues for what could not be handled, delivered or received."""
+    queues = resources("AWS::SQS::Queue")
+    found = {rule.dead_letters for rule in rules()}
+    found |= {
+        text(queue["RedrivePolicy"]["deadLetterTargetArn"]) for queue in queues.values() if "RedrivePolicy" in queue
+    }
+    return {logical_id(queue) for queue in found if queue}
 
 
 def _queues() -> set[str]:

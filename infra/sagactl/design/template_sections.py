@@ -7,17 +7,19 @@
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from contracts.events import EVENTS
 from saga.event import Event
 from sagactl.design import choreography, template
-from sagactl.design.template import Function, logical_id
+from sagactl.design.template import Function, Rule, logical_id
 from sagactl.errors import SagaError
 
 type Lines = list[str]
 
 STRAYS = "strays"
+LOSSES = "alarms on what could be lost"
 
 _SECTION = re.compile(
     r"^(?P<indent> *)# derived: (?P<title>.+)\n(?P<content>(?:.*\n)*?)(?P=indent)# end derived$", re.MULTILINE
@@ -42,7 +44,7 @@ def sending(queue: str) -> str:
 
 def sections() -> dict[str, Lines]:
     """Returns the lines of each section by its title, whether template.yaml has the section or not."""
-    found = {STRAYS: _strays()}
+    found = {STRAYS: _strays(), LOSSES: _loss_alarms()}
     for function in template.functions():
         steps = choreography.wired_in(function.module)
         heard = [step.heard for step in steps if step.heard]
@@ -74,7 +76,7 @@ def rewritten(text: str) -> str:
     def section(found: re.Match[str]) -> str:
         indent = found["indent"]
         lines = [f"# derived: {found['title']}", *wanted[found["title"]], "# end derived"]
-        return "\n".join(indent + line for line in lines)
+        return "\n".join((indent + line).rstrip() for line in lines)
 
     return _SECTION.sub(section, text)
 
@@ -127,6 +129,68 @@ def _items(branches: list[Lines]) -> Lines:
         found.append(f"    - {first}")
         found.extend(f"      {line}" for line in others)
     return found
+
+
+def _loss_alarms() -> Lines:
+    """Returns an alarm for each place where an event that can't be handled, or delivered, may not even reach a queue.
+
+    A schedule's event is none that could be lost: the next one comes.
+    """
+    lines: Lines = []
+    rules = [rule for rule in template.rules() if not rule.is_schedule]
+    for function in [rule.function for rule in rules if rule.function]:
+        name = function.name.removesuffix("Function")
+        said = f"{function.short_name} failed at an event, and Lambda could not put it into the dead-letter queue."
+        dimensions = [f"{{Name: FunctionName, Value: !Ref {function.name}}}"]
+        lines += _alarm(f"{name}FailuresLostAlarm", said, "AWS/Lambda", "DestinationDeliveryFailures", dimensions)
+    for rule in rules:
+        name = rule.name.partition(".")[0].removesuffix("Function").removesuffix("Rule")
+        lines += _alarm(f"{name}UndeliveredAlarm", *_undelivered(rule), _rule_dimensions(rule))
+    return lines[:-1]
+
+
+def _undelivered(rule: Rule) -> tuple[str, str, str]:
+    """Returns what an alarm says, and its namespace and metric. A rule whose target is the queue has no other."""
+    said = f"An event that matches the rule {rule.rule_name.removeprefix('${AWS::StackName}-')}"
+    if rule.dead_letters:
+        said += " could be neither delivered nor put into the dead-letter queue."
+        return said, "AWS/Events", "InvocationsFailedToBeSentToDlq"
+    return f"{said} could not be put into the dead-letter queue.", "AWS/Events", "FailedInvocations"
+
+
+_WHAT_TO_DO = "It is lost. Check the queue, its policy and the roles; then tell it again by saga replay."
+
+
+def _rule_dimensions(rule: Rule) -> Lines:
+    """Returns those that EventBridge gives a rule's metrics; the default bus, which schedules are on, is not named."""
+    dimensions = [f'{{Name: RuleName, Value: !Sub "{rule.rule_name}"}}']
+    if rule.bus_name:
+        dimensions.insert(0, f'{{Name: EventBusName, Value: !Sub "{rule.bus_name}"}}')
+    return dimensions
+
+
+def _alarm(name: str, said: str, namespace: str, metric: str, dimensions: Lines) -> Lines:
+    """Returns an alarm that one datapoint raises, and an empty line."""
+    return [
+        f"{name}:",
+        "  Type: AWS::CloudWatch::Alarm",
+        "  Properties:",
+        "    AlarmDescription: >-",
+        *(f"      {line}" for line in textwrap.wrap(f"{said} {_WHAT_TO_DO}", 100)),
+        f"    Namespace: {namespace}",
+        f"    MetricName: {metric}",
+        "    Dimensions:",
+        *(f"      - {dimension}" for dimension in dimensions),
+        "    Statistic: Sum",
+        "    Period: 60",
+        "    EvaluationPeriods: 1",
+        "    ComparisonOperator: GreaterThanThreshold",
+        "    Threshold: 0",
+        "    TreatMissingData: notBreaching",
+        "    AlarmActions: *notify",
+        "    OKActions: *notify",
+        "",
+    ]
 
 
 def _grant(facts: Iterable[type[Event]]) -> Lines:

@@ -16,12 +16,13 @@ from sagactl.paths import PROJECT
 
 LEVELS = TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]
 SHARED = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+NAMESPACE = {"POWERTOOLS_METRICS_NAMESPACE": "saga"}  # the stack's name
 SAYS = "from saga.observe import count, logger; count('Loops'); [getattr(logger, each)('said') for each in {}]"
 
 
 def lines_of(**settings: str) -> list[dict[str, Any]]:
     """What a function with these variables writes when it counts, and logs once on each level."""
-    shared = {name: value for name, value in SHARED.items() if isinstance(value, str)}
+    shared = {name: value for name, value in SHARED.items() if isinstance(value, str)} | NAMESPACE
     code = SAYS.format([{"WARN": "warning"}.get(level, level.lower()) for level in LEVELS])
     process = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT / "functions", env=shared | settings, capture_output=True, check=True
@@ -56,10 +57,10 @@ def test_a_metric_is_in_cloudwatchs_embedded_format(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "payment")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", SHARED["POWERTOOLS_METRICS_NAMESPACE"])
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "saga")
     count("OldestOpenSeconds", 1.5, MetricUnit.Seconds)
     line = json.loads(capsys.readouterr().out)
     assert isinstance(line["_aws"].pop("Timestamp"), int)
     metric = {"Name": "OldestOpenSeconds", "Unit": "Seconds"}
-    definition = {"Namespace": "Saga", "Dimensions": [["service"]], "Metrics": [metric]}
+    definition = {"Namespace": "saga", "Dimensions": [["service"]], "Metrics": [metric]}
     assert line == {"_aws": {"CloudWatchMetrics": [definition]}, "service": "payment", "OldestOpenSeconds": [1.5]}
