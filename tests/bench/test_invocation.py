@@ -29,6 +29,12 @@ def test_a_service_is_timed_at_all_that_completes_a_saga() -> None:
     ]
 
 
+def test_the_journal_is_timed_with_a_full_batch() -> None:
+    assert len(list(invocation._events_of(25))) == invocation.BATCH_EVENTS
+    assert len({event["detail"]["orderId"] for event in invocation._events_of(25)}) == 25
+    assert invocation.journal_batch_seconds(25) > 0
+
+
 def test_the_medians_are_of_the_pairs() -> None:
     assert Compared.of([(2.0, 1.0), (9.0, 3.0), (4.0, 1.0)]) == Compared(own=4.0, bare=1.0, added=3.0, ratio=3.0)
 

@@ -150,6 +150,7 @@ EVERY_WAY = {
     "completed, and expired": "OrderCreated OrderExpired PaymentOK StockReserved ShipmentOK",
     "payment and stock fail": "OrderCreated PaymentFail StockFailed StockRelease PaymentCancel OrderFailed",
     "shipment fails": "OrderCreated PaymentOK StockReserved ShipmentFail PaymentCancel StockRelease OrderFailed",
+    "told by anybody": "OrderFailed ShipmentOK StockFailed OrderCreated",
     "told by nobody": "OrderVanished opened PaymentOK",
 }
 

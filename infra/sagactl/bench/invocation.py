@@ -11,20 +11,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from uuid import UUID
 
 import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 
+from contracts.events import EVENTS
 from sagactl.bench.comparison import Compared, compare
 from sagactl.bench.meter import PRICES
 from sagactl.design import choreography, samples
 from sagactl.local import functions
 from sagactl.local.functions import CONTEXT
+from sagactl.local.in_process import polled
 
 _REPETITIONS = 50  # between two looks at the clock
+_BATCHES = 10
 _STOCK = {"Item": {"productId": {"S": "item-001"}, "available": {"N": "500"}}}
-_ANSWERS: dict[str, Any] = {"PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}}
+_ANSWERS: dict[str, Any] = {
+    "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
+    "BatchWriteItem": {"UnprocessedItems": {}},
+    "UpdateItem": {"Attributes": {"OrderCreated": {"S": ""}}},
+}
+BATCH_EVENTS = 100  # that the journal gets at once when it is busy
 
 type Call = tuple[Callable[..., Any], dict[str, Any]]  # a client's method, and its arguments
 
@@ -33,6 +42,22 @@ def compare_invocations(pairs: int) -> dict[str, Compared]:
     """Returns each service's mean over the events that it hears of a saga that completes."""
     with _stubbed_sdk():
         return {name: _compare(name, pairs) for name in choreography.services()}
+
+
+def journal_batch_seconds(orders: int) -> float:
+    """Returns the CPU time of the journal for a full batch with events of so many orders; the best of a few."""
+    with _stubbed_sdk():
+        app = functions.load("journal.app")
+        batch = polled(*_events_of(orders))
+        return min(_seconds(lambda: app.handler(batch, CONTEXT), 1) for _ in range(_BATCHES))
+
+
+def _events_of(orders: int) -> Iterator[dict[str, Any]]:
+    names = [name for name in EVENTS if choreography.kind_of(name) == "progress"]
+    for number in range(BATCH_EVENTS):
+        envelope = samples.envelope(names[number % len(names)])
+        order_id = str(UUID(int=number * orders // BATCH_EVENTS))
+        yield envelope | {"id": str(UUID(int=number)), "detail": envelope["detail"] | {"orderId": order_id}}
 
 
 def dollars_per_million(cpu_seconds: float) -> float:
@@ -118,12 +143,12 @@ def _written_entry(calls: list[Call]) -> dict[str, Any]:
     raise AssertionError("the handler wrote no entry")
 
 
-def _seconds(function: Callable[[], Any]) -> float:
+def _seconds(function: Callable[[], Any], repetitions: int = _REPETITIONS) -> float:
     gc.collect()
     started = time.process_time()
-    for _ in range(_REPETITIONS):
+    for _ in range(repetitions):
         function()
-    return (time.process_time() - started) / _REPETITIONS
+    return (time.process_time() - started) / repetitions
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from sagactl.bench.cold_start import compare_start, compile_runtime, ratio_max, zip_bytes_of
 from sagactl.bench.comparison import Compared
-from sagactl.bench.invocation import compare_invocations, dollars_per_million
+from sagactl.bench.invocation import BATCH_EVENTS, compare_invocations, dollars_per_million, journal_batch_seconds
 from sagactl.commands.options import Json
 from sagactl.design import template
 from sagactl.errors import SagaError
@@ -42,15 +42,18 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     }
     err.print("Invocations")  # without a spinner, whose thread would disturb the times
     invocations = compare_invocations(pairs)
+    batches = {orders: journal_batch_seconds(orders) for orders in (BATCH_EVENTS, BATCH_EVENTS // 4)}
     zip_bytes = zip_bytes_of(BUILD / next(iter(functions.values())).name)
     fields = {
         "coldStarts": {name: _start_fields(start, limits[name]) for name, start in starts.items()},
         "invocations": {name: _invocation_fields(invocation) for name, invocation in invocations.items()},
+        "journalBatches": {str(orders): round(seconds, 4) for orders, seconds in batches.items()},
         "zipBytes": zip_bytes,
     }
     packed = "without" if source else "with"
     size = f"Each function's zip has {zip_bytes / 1e6:.1f} MB, {packed} bytecode."
-    shown = Group(_starts_table(starts, limits), "", _invocations_table(invocations), "", size)
+    tables = (_starts_table(starts, limits), "", _invocations_table(invocations), "", _batches_table(batches))
+    shown = Group(*tables, "", size)
     result(fields, shown, as_json=as_json)
     too_long = [name for name, start in starts.items() if round(start.ratio, 2) > limits[name]]
     if too_long and not source:
@@ -82,6 +85,13 @@ def _starts_table(starts: dict[str, Compared], limits: dict[str, float]) -> Tabl
         shown.add_row(
             name, f"{start.own * 1000:.0f}", f"{start.bare * 1000:.0f}", f"{start.ratio:.2f}", f"{limits[name]:.2f}"
         )
+    return shown
+
+
+def _batches_table(batches: dict[int, float]) -> Table:
+    shown = figures(f"the journal, {BATCH_EVENTS} events", "ms of CPU")
+    for orders, seconds in batches.items():
+        shown.add_row(f"of {orders} orders", f"{seconds * 1000:.0f}")
     return shown
 
 
