@@ -111,6 +111,19 @@ def test_a_dead_letter_is_shown_and_redriven(page: Page, saga: Saga, stack: Stac
     assert reserved["status"] == {"S": "RESERVED"}
 
 
+def test_a_dead_letter_is_shown_whole_and_discarded_for_a_reason(page: Page, stack: Stack) -> None:
+    order_id = str(uuid.uuid4())
+    event = samples.envelope("OrderCreated")
+    send_dead_letter(stack, "payment", event | {"detail": event["detail"] | {"orderId": order_id}})
+    letter = page.locator("#letters .letter", has_text=order_id[:8])
+    letter.get_by_text("Event and stack trace").click(timeout=TIMEOUT_MS)
+    expect(letter).to_contain_text(f'"orderId": "{order_id}"')
+    page.once("dialog", lambda dialog: dialog.accept("a test put it there"))
+    letter.get_by_role("button", name="Discard").click()
+    expect(page.locator("#letters-said")).to_have_text("OrderCreated: discarded.", timeout=TIMEOUT_MS)
+    expect(letter).to_have_count(0, timeout=TIMEOUT_MS)
+
+
 def test_markup_in_an_event_is_shown_as_text(page: Page, saga: Saga) -> None:
     order_id = str(uuid.uuid4())
     markup = "<img src=x onerror='window.hacked = 1'>"
