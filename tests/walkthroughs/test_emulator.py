@@ -95,10 +95,11 @@ def test_a_replay_fails(where: aws.Target, bus: str) -> None:
     events = where.client("events")
     archive = events.create_archive(ArchiveName="archive", EventSourceArn=bus)["ArchiveArn"]
     events.put_events(Entries=[EVENT])
+    eventually(lambda: events.describe_archive(ArchiveName="archive")["EventCount"], "an event in the archive")
     period = {"EventStartTime": time.time() - 60, "EventEndTime": time.time() + 60}
-    with pytest.raises(ClientError) as failed:
+    with pytest.raises(ClientError):  # 500, or after boto3's own retry that the replay exists
         events.start_replay(ReplayName="again", EventSourceArn=archive, Destination={"Arn": bus}, **period)
-    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert events.describe_replay(ReplayName="again")["State"] != "COMPLETED"
 
 
 def test_cloudformation_makes_no_archive(where: aws.Target, bus: str) -> None:
