@@ -55,7 +55,7 @@ def follow(
     text: str, port: int, settings: Mapping[str, str] | None = None, folder: Path = PROJECT
 ) -> "subprocess.CompletedProcess[str]":
     """Runs commands as a reader does who has AWS's tools, but with LocalStack at this port."""
-    assert _AWS_VENV.exists(), "the AWS command line is not installed: make .saga/aws/installed"
+    assert _AWS_VENV.exists(), "the AWS command line is not installed: make setup-aws"
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = own | {
         "AWS_ACCESS_KEY_ID": "test",
