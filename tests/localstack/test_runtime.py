@@ -5,7 +5,9 @@ import io
 import json
 import os
 import signal
+import tempfile
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -263,6 +265,15 @@ def test_a_deleted_function_leaves_no_process(functions: Functions, stack: Stack
     left = functions["doomed"](starts=True).answer
     stack.client("lambda").delete_function(FunctionName=functions.pop("doomed").name)
     eventually(lambda: not is_alive(left["pid"]) and not is_alive(left["child"]), "an end of both")
+
+
+def test_what_is_uploaded_lies_in_localstacks_own_folder(stack: Stack) -> None:
+    bucket = f"bucket-{uuid.uuid4()}"
+    stack.client("s3").create_bucket(Bucket=bucket)
+    stack.client("s3").put_object(Bucket=bucket, Key="large", Body=b"x" * 1_000_000)
+    assert not list(Path(tempfile.gettempdir()).glob(f"*/{bucket}"))  # where another user's LocalStack would have it
+    stack.client("s3").delete_object(Bucket=bucket, Key="large")
+    stack.client("s3").delete_bucket(Bucket=bucket)
 
 
 def first_met(folder: Path) -> int | None:

@@ -3,7 +3,6 @@
 It is the machine's own if it has one, else the one that an npm package carries, else the one that Playwright downloads.
 """
 
-import os
 import platform
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
+from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local.npm import unpacked
 from sagactl.paths import STATE, VENV
@@ -63,10 +63,10 @@ def _find() -> Chromium | None:
 
 
 def _runs(chromium: Chromium) -> bool:
-    environment = os.environ | chromium.environment
+    own = environment.machine() | chromium.environment
     command = [str(chromium.path), "--version"]
     try:
-        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, env=own, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -92,7 +92,8 @@ def _install_from_npm() -> str:
 def _lay_out(packed: Path, node: str) -> None:
     """Leaves nothing in the folder but the executable and its libraries."""
     for name in ("chromium", "al2023.tar"):
-        subprocess.run([node, "-e", _DECOMPRESS, packed / f"{name}.br", packed / name], check=True)
+        command: list[str | Path] = [node, "-e", _DECOMPRESS, packed / f"{name}.br", packed / name]
+        subprocess.run(command, env=environment.machine(), check=True)
     with tarfile.open(packed / "al2023.tar") as libraries:
         libraries.extractall(packed, filter="data")
     (packed / "chromium").chmod(0o755)
@@ -101,9 +102,9 @@ def _lay_out(packed: Path, node: str) -> None:
 
 
 def _install_from_playwright() -> None:
-    environment = os.environ | {"PLAYWRIGHT_BROWSERS_PATH": str(_DOWNLOADED)}
+    own = environment.internet() | {"PLAYWRIGHT_BROWSERS_PATH": str(_DOWNLOADED)}
     command = [str(VENV / "bin/playwright"), "install", "chromium"]
-    subprocess.run(command, env=environment, capture_output=True, check=False)
+    subprocess.run(command, env=own, capture_output=True, check=False)
 
 
 if __name__ == "__main__":

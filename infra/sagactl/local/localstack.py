@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sagactl import environment
-from sagactl.errors import SagaError
+from sagactl.errors import SagaError, check_room
 from sagactl.local import dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
 from sagactl.signals import uninterrupted
@@ -266,6 +266,7 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "PATH": f"{Path(java).parent}{os.pathsep}{machine.get('PATH', os.defpath)}",
         "OVERRIDE_IN_DOCKER": "0",  # or it would take a container or VM for its own machine
+        "PROVIDER_OVERRIDE_S3": "own_folder",  # of infra/localstack
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
         "XDG_CACHE_HOME": str(LOCALSTACK / "cache"),
@@ -281,7 +282,9 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> Instance:
         if process.poll() is not None:
             if process.returncode == -signal.SIGKILL:
                 raise SagaError("LocalStack was killed while it started", "Start it again: saga up")
-            lines = log.read_text(errors="replace").strip().splitlines()
+            printed = log.read_text(errors="replace")
+            check_room(printed)
+            lines = printed.strip().splitlines()
             last_line = lines[-1] if lines else "nothing"
             raise SagaError(f"LocalStack ended while it started. It last printed: {last_line}", f"Read its log: {log}")
         if instance := status(port):

@@ -1,0 +1,16 @@
+"""S3 for LocalStack that keeps its objects in LocalStack's own temporary folder.
+
+Without this they would be in one folder of /tmp, whose owner is the first on this machine who has started a LocalStack:
+nobody else could deploy anything.
+"""
+
+from localstack.services.plugins import Service, aws_provider
+
+
+@aws_provider(api="s3", name="own_folder")
+def s3() -> Service:
+    # Imported here, as LocalStack does, because it takes long.
+    from localstack.services.s3.provider import S3Provider  # noqa: PLC0415
+    from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore  # noqa: PLC0415
+
+    return Service.for_provider(S3Provider(EphemeralS3ObjectStore()))
