@@ -5,12 +5,10 @@ import copy
 import gc
 import io
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from unittest.mock import patch
 from uuid import UUID
 
 import boto3
@@ -155,7 +153,7 @@ def _seconds(function: Callable[[], Any], repetitions: int = _REPETITIONS) -> fl
 def _stubbed_sdk() -> Iterator[None]:
     """Answers each request where it would be sent, so that the SDK does all its work before and after that."""
     settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    with patch.dict(os.environ, settings), contextlib.redirect_stdout(io.StringIO()):
+    with functions.nobodys_shell(settings), contextlib.redirect_stdout(io.StringIO()):
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-send", _answer)  # type: ignore[union-attr,arg-type]  # set above
         try:

@@ -3,11 +3,9 @@
 import contextlib
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 from uuid import NAMESPACE_OID, uuid5
 
 import boto3
@@ -91,9 +89,10 @@ class Serial(InProcess):
 @contextmanager
 def running() -> Iterator[Serial]:
     """The saga on a DynamoDB Local of its own; what its functions print is not shown."""
-    with dynamodb.running() as url, patch.dict(os.environ), contextlib.redirect_stdout(io.StringIO()):
-        os.environ |= _ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}
-        try:
-            yield Serial(url)
-        finally:
-            boto3.DEFAULT_SESSION = None
+    with dynamodb.running() as url:
+        settings = _ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}
+        with functions.nobodys_shell(settings), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                yield Serial(url)
+            finally:
+                boto3.DEFAULT_SESSION = None

@@ -3,10 +3,14 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from saga import observe
+from sagactl import environment as process_environment
 from sagactl.design.template import TEMPLATE, functions, resources
 
 CONTEXT = SimpleNamespace(
@@ -31,6 +35,15 @@ def _text(value: Any) -> str:
     name: str = value["Ref"]
     parameter = TEMPLATE["Parameters"].get(name, {})
     return str(parameter.get("Default", name))
+
+
+@contextmanager
+def nobodys_shell(settings: dict[str, str]) -> Iterator[None]:
+    """Within the block, functions in this process find no setting of the caller's, but these; as in Lambda."""
+    own = process_environment.machine() | process_environment.no_proxy()
+    own |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    with patch.dict(os.environ, own | settings, clear=True):
+        yield
 
 
 def tables() -> list[dict[str, Any]]:
