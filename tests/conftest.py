@@ -3,10 +3,12 @@
 What a fixture needs is imported in it, so that a test without it starts at once: no pure test loads boto3.
 """
 
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.division import FIRST, share, turn
 from support.isolation import isolate
 from support.output import Counted, Logged, Output
 
@@ -16,6 +18,29 @@ if TYPE_CHECKING:
     from sagactl.stack.deployed_stack import Stack
 
 isolate()
+
+NICENESS = os.getpriority(os.PRIO_PROCESS, 0) + 10
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Has what takes longest come first, if there are several processes: `--numprocesses=3 --no-loadscope-reorder`."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = share
+    return scheduler
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Lets LocalStack's tests have the cores first: they wait for time-outs, and the whole run for them."""
+    if hasattr(item.config, "workerinput") and turn(item.nodeid) != FIRST:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from typing import Any
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
+from localstack.services.plugins import SERVICE_PLUGINS
 from runtime_process import Answer, Invocation, RuntimeFailed, RuntimeProcess
 
 _LOAD_TIMEOUT_SECONDS = 20
@@ -136,12 +137,24 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
+        """Also starts an execution environment, as Lambda may do ahead of invocations.
+
+        A deployed function then loads while the rest of the stack is still being deployed.
+        """
         if function_version.config.code:
             function_version.config.code.prepare_for_execution()
+            _start_ahead(function_version)
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Does nothing, because LocalStack removes the code itself."""
+
+
+def _start_ahead(function_version: FunctionVersion) -> None:
+    service = SERVICE_PLUGINS.get_service("lambda").lifecycle_hook.lambda_service
+    version_manager = service.lambda_starting_versions[function_version.qualified_arn]
+    environment = service.assignment_service.start_environment(version_manager.id, function_version)
+    service.assignment_service.environments[version_manager.id][environment.id] = environment
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):

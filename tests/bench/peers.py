@@ -21,7 +21,7 @@ from sagactl.design.five_ways import PRODUCT, UNITS
 from sagactl.local import functions
 from sagactl.paths import PROJECT, STATE
 from sagactl.stack import aws, shop
-from sagactl.stack.deploy import prepare_local, sam
+from sagactl.stack.deploy import local_bucket, sam
 from sagactl.stack.deployed_stack import Stack
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
@@ -52,7 +52,7 @@ def deploy_orchestrated(where: aws.Target) -> dict[str, str]:
     build = str(STATE / "bench/build")
     cache = str(STATE / "bench/cache")
     sam(where, ["build", "--cached", "--cache-dir", cache, "--build-dir", build, "-t", f"{FOLDER}/template.yaml"])
-    bucket = prepare_local(where)
+    bucket = local_bucket(where)
     options = ["--stack-name", "orchestrated", "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"]
     sam(where, ["deploy", "-t", f"{build}/template.yaml", "--region", "us-east-1", *bucket, *options])
     return aws.stack_outputs(aws.Target(where.endpoint_url, "orchestrated"))

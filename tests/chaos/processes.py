@@ -20,10 +20,14 @@ class Processes:
         assert instance.pid, f"the LocalStack at {port} was not started by `saga up`: its processes cannot be killed"
         self._mark = _environment(instance.pid)[_MARK]
 
+    def of(self, function: str) -> list[int]:
+        """Returns the processes of a function."""
+        name = f"{aws.STACK_NAME}-{function}"
+        return [pid for pid, environment in self._all() if environment.get("AWS_LAMBDA_FUNCTION_NAME") == name]
+
     def kill(self, function: str) -> bool:
         """Kills the oldest process of a function, which gets most of the work. Returns False if there is none."""
-        name = f"{aws.STACK_NAME}-{function}"
-        pids = [pid for pid, environment in self._all() if environment.get("AWS_LAMBDA_FUNCTION_NAME") == name]
+        pids = self.of(function)
         if not pids:
             return False
         try:

@@ -142,13 +142,6 @@ def test_a_localstack_that_runs_is_not_moved(command: Command) -> None:
     assert "and not at 127.0.0.2. Stop it first: saga down." in refused.stderr
 
 
-def test_the_stack_is_deployed_from_any_folder(tmp_path: Path, port: str, stack: Stack) -> None:
-    saga_command = Path(sys.executable).with_name("saga")
-    command = [str(saga_command), "deploy", "--port", port, "--json"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert json.loads(ran.stdout)["outputs"] == stack.outputs
-
-
 REFUSED = {
     # what: arguments, and how the line goes on after "error: "
     "by the API": (

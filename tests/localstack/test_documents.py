@@ -9,6 +9,7 @@ from sagactl.stack.deployed_stack import Stack
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "200000000002",  # an account of their own on the LocalStack of the other tests
+    "SAM_CLI_POLL_DELAY": "1",  # seconds; a reader's sam asks every 5
     "MAKEFLAGS": "n",  # make's targets would run these tests again: it only says what it would do
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from chaos.processes import Processes
 from support.driver import Saga, eventually
 
 from sagactl.local import localstack
@@ -56,6 +57,7 @@ BROKEN = "raise LookupError('no settings')"
 FUNCTIONS: dict[str, dict[str, Any]] = {
     "patient": {"Handler": "obedient.handler", "Timeout": 20},
     "hasty": {"Handler": "obedient.handler", "Timeout": 1},
+    "early": {"Handler": "obedient.handler", "Timeout": 20},
     "doomed": {"Handler": "obedient.handler", "Timeout": 20},
     "broken": {"Handler": "broken.handler", "Timeout": 20},
 }
@@ -124,6 +126,11 @@ def functions(stack: Stack) -> Iterator[Functions]:
 def test_the_answer_is_what_the_handler_returns(functions: Functions, value: object) -> None:
     reply = functions["patient"](returns=value)
     assert (reply.answer, reply.error) == (value, False)
+
+
+def test_a_function_starts_before_it_is_invoked(functions: Functions, stack: Stack) -> None:
+    pids = eventually(lambda: Processes(stack.where.port).of("early"), "a process of the function")
+    assert [functions["early"]().answer["pid"]] == pids
 
 
 def test_an_invocation_knows_its_id_and_its_time(functions: Functions) -> None:

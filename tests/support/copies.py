@@ -19,7 +19,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in FOLDERS:
-            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
         for name in FILES:
             shutil.copy(PROJECT / name, folder / name)
 

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,9 +22,9 @@ from saga.event import Event, Timestamp
 from sagactl.cli import app
 from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.local import localstack
+from sagactl.paths import VENV
 from sagactl.stack import aws, dead_letters, entries, journal, shop
 from sagactl.stack.dead_letters import DeadLetter
-from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_SECONDS = 30
@@ -33,11 +35,16 @@ WAYS = five_ways()
 
 @contextmanager
 def deployed() -> Iterator[Stack]:
-    """The saga on a LocalStack of its own, with units of PRODUCT in stock."""
+    """The saga on a LocalStack of its own, with units of PRODUCT in stock.
+
+    It is deployed by the command, in another folder than the project's: it must work in any.
+    """
     port = free_port()
-    with localstack.running(port):
-        where = aws.target(port=port)
-        stack = Stack(where, deploy(where, {}))
+    command = [str(VENV / "bin/saga"), "deploy", "--port", str(port), "--json"]
+    with localstack.running(port), TemporaryDirectory() as elsewhere:
+        ran = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        stack = Stack(aws.target(port=port), json.loads(ran.stdout)["outputs"])
         shop.set_available(stack, PRODUCT, UNITS)
         yield stack
 

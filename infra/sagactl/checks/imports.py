@@ -6,6 +6,7 @@ are about the saga command.
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -36,14 +37,9 @@ IMPURE = [
 
 def problems() -> Iterator[str]:
     STATE.mkdir(exist_ok=True)
-    of_services = STATE / "imports.ini"
-    with of_services.open("w") as file:
+    config = STATE / "imports.ini"
+    with config.open("w") as file:
         contracts().write(file)
-    for config in (of_services, PROJECT / "pyproject.toml"):
-        yield from _broken(config)
-
-
-def _broken(config: Path) -> Iterator[str]:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--config", str(config)]
     own = environment.code() | {"COLUMNS": "120"}
     ran = subprocess.run(command, cwd=PROJECT, env=own, capture_output=True, text=True, check=False)
@@ -84,12 +80,24 @@ def contracts() -> ConfigParser:
         "forbidden_modules": _lines(IMPURE),
         "allow_indirect_imports": "True",
     }
+    for contract in _of_the_command():
+        config[f"importlinter:contract:{contract['name']}"] = contract
     return config
+
+
+def _of_the_command() -> Iterator[dict[str, str]]:
+    """Yields the contracts of pyproject.toml: one run of import-linter, which loads every module, is enough for all."""
+    for contract in tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]:
+        yield {key: _text(value) for key, value in contract.items()}
 
 
 def _pure_modules() -> list[str]:
     found = (PROJECT / "functions").glob("*/*.py")
     return sorted(f"{path.parent.name}.{path.stem}" for path in found if path.stem in PURE)
+
+
+def _text(value: object) -> str:
+    return _lines(value) if isinstance(value, list) else str(value)
 
 
 def _lines(values: list[str]) -> str:

@@ -6,6 +6,7 @@ import webbrowser
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -62,12 +63,12 @@ def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
     # Two at once would count each other's stock, and the first to end would stop the other's LocalStack.
     lock = locks.held(f"demo-{where.port}", lambda: err.print("Waits until another saga demo has ended."))
     at_end.enter_context(lock)
+    start = None
     if where.is_here and not localstack.status(where.port):
         if not keep:
             at_end.callback(localstack.stop_unless_kept, where.port)
-        with step("Starting LocalStack"):
-            localstack.start(where.port, keep=keep)
-    return Stack(where, deploy(where, {}, reset=True, step=step))
+        start = partial(localstack.start, where.port, keep=keep)
+    return Stack(where, deploy(where, {}, reset=True, step=step, start=start))
 
 
 def all_at_once(stack: Stack, trials: Sequence[Trial]) -> None:

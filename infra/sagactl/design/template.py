@@ -12,7 +12,7 @@ RULE_ARN = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
 ASYNCHRONOUS = ("EventBridgeRule", "Schedule")  # kinds of SAM events whose sender never sees the function fail
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):  # ten times as fast as the one in Python
     """YAML with CloudFormation's short tags: `!Ref Bus` is {"Ref": "Bus"}."""
 
 

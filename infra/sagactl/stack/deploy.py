@@ -33,17 +33,20 @@ def deploy(
     reset: bool = False,
     verbose: bool = False,
     step: Progress = lambda _: nullcontext(),
+    start: Callable[[], object] | None = None,
 ) -> dict[str, str]:
     """Builds and deploys the stack, and returns its outputs. `step` is entered with the title of each step.
 
     A parameter that is not given keeps the value of an earlier deployment, unless `reset`: then it has its default.
+    `start` starts LocalStack while the functions are built; without it, LocalStack must answer already.
     Raises SagaError before anything is done if template.yaml has no such parameter, and at the first failure: after a
     failed build, `sam deploy` would deploy the source as it is and report success.
     """
     if not (SAM_VENV / "bin/sam").exists():
         raise SagaError("The SAM CLI is not installed", "Run: make setup")
     _check(parameters)
-    where.check()
+    if start is None:
+        where.check()
     defaults = template_defaults() if reset else {}
     own_names = _own_names(where)
     if own_names and (reset or not is_deployed(where)):
@@ -51,22 +54,22 @@ def deploy(
     config = _config(where)
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
-        with step("Building the functions (sam build)"), _meanwhile(lambda: _bucket_options(where)) as bucket_options:
-            build(where, options, verbose=verbose)
-            if not where.is_local:
-                compile_bytecode()
+        bucket_options = _build_and_prepare(where, options, step=step, start=start, verbose=verbose)
         with step("Deploying the stack (sam deploy)"):
             named = ["--stack-name", where.stack_name]
-            sam(where, ["deploy", *named, *options, *bucket_options.result()], verbose=verbose)
+            sam(where, ["deploy", *named, *options, *bucket_options], verbose=verbose)
     return stack_outputs(where)
 
 
 @contextmanager
 def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
-    """Does the work in another thread. An interrupt of the block does not wait for it."""
+    """Does the work in another thread. What interrupts the block ends the programs that it runs."""
     pool = ThreadPoolExecutor(1)
     try:
         yield pool.submit(work)
+    except BaseException:
+        child.end_all()
+        raise
     finally:
         pool.shutdown(wait=False)
 
@@ -77,17 +80,29 @@ def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: boo
 
 
 def compile_bytecode() -> None:
-    """Adds Python's bytecode to what was built: Lambda can't write it, and would compile at every cold start."""
-    command: list[str | Path] = [
-        VENV / "bin/python",
-        "-m",
-        "compileall",
-        "-qq",
-        "-j0",
-        "--invalidation-mode=unchecked-hash",
-        BUILD,
-    ]
-    subprocess.run(command, env=environment.machine(), check=True)
+    """Adds Python's bytecode to what was built.
+
+    Lambda can't write it, and would compile at every cold start. Folders with the same code, as one CodeUri makes them,
+    are compiled once.
+    """
+    compiled: dict[frozenset[tuple[Path, bytes]], Path] = {}
+    for folder in filter(Path.is_dir, BUILD.iterdir()):
+        code = frozenset((path.relative_to(folder), path.read_bytes()) for path in folder.rglob("*.py"))
+        if code in compiled:
+            _copy_bytecode(compiled[code], folder)
+        else:
+            compiled[code] = folder
+            _compile(folder)
+
+
+def _compile(folder: Path) -> None:
+    command = [str(VENV / "bin/python"), "-m", "compileall", "-qq", "-j0", "--invalidation-mode=unchecked-hash"]
+    subprocess.run([*command, folder], env=environment.machine(), check=True)
+
+
+def _copy_bytecode(there: Path, to: Path) -> None:
+    for cache in there.rglob("__pycache__"):
+        shutil.copytree(cache, to / cache.relative_to(there), dirs_exist_ok=True)
 
 
 def forget_bytecode() -> None:
@@ -153,20 +168,51 @@ def architecture() -> str:
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
-def _bucket_options(where: Target) -> list[str]:
-    return prepare_local(where) if where.is_local else []
+def _build_and_prepare(
+    where: Target,
+    options: Sequence[str],
+    *,
+    step: Progress,
+    start: Callable[[], object] | None,
+    verbose: bool,
+) -> list[str]:
+    """Builds, and gets LocalStack ready meanwhile. Returns sam's options for its bucket."""
+    title = "Building the functions (sam build)"
+    if start:
+        title = "Starting LocalStack, building the functions (sam build)"
+    with step(title), _meanwhile(lambda: _build_with_bytecode(where, options, verbose=verbose)) as built:
+        if start:
+            start()
+        bucket_options = _prepare(where)
+        built.result()
+    return bucket_options
 
 
-def prepare_local(where: Target) -> list[str]:
+def _build_with_bytecode(where: Target, options: Sequence[str], *, verbose: bool) -> None:
+    build(where, options, verbose=verbose)
+    compile_bytecode()
+
+
+def _prepare(where: Target) -> list[str]:
     """Does ahead what LocalStack would do during the deployment, and returns sam's options for its bucket."""
-    # sam makes its own bucket with a stack, for which it waits 15 s. A bucket's name is unique among all accounts.
-    bucket = f"saga-build-{where.client('sts').get_caller_identity()['Account']}"
-    where.client("s3").create_bucket(Bucket=bucket)
-    # LocalStack loads a service at its first call, and DynamoDB takes seconds: they load while sam builds.
+    if not where.is_local:
+        return []
+    options = local_bucket(where)
+    # LocalStack loads a service at its first call, and DynamoDB takes seconds. It can't load several at once.
     where.client("cloudformation").list_stacks()
     where.client("dynamodb").list_tables()
     where.client("apigateway").get_rest_apis()
     where.client("lambda").list_functions()
+    where.client("events").list_event_buses()
+    where.client("sqs").list_queues()
+    return options
+
+
+def local_bucket(where: Target) -> list[str]:
+    """Makes the bucket to which sam uploads, and returns the options that say so."""
+    # sam makes its own bucket with a stack, for which it waits 15 s. A bucket's name is unique among all accounts.
+    bucket = f"saga-build-{where.client('sts').get_caller_identity()['Account']}"
+    where.client("s3").create_bucket(Bucket=bucket)
     return ["--no-resolve-s3", "--s3-bucket", bucket]
 
 
