@@ -47,12 +47,10 @@ def test_no_setting_of_another_project_changes_anything(port: int) -> None:
         ("order", "--product", "item-001", "--quantity", "1", "--amount", "5", "--wait", *at),
         ("orders", *at),
         ("down", "--port", str(port)),
-        ("demo", *at),
     ):
         done = saga(*arguments, **settings)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
-    assert done.stdout.splitlines()[-1].endswith("Money and stock balance.")
 
 
 def test_two_that_start_it_at_once_start_one(port: int) -> None:
@@ -72,7 +70,7 @@ def test_what_ends_the_demo_ends_all_that_it_started(port: int, number: signal.S
         time.sleep(after_seconds)
         demo.send_signal(number)
         _, said = demo.communicate(timeout=30)
-    assert demo.returncode == 128 + number
+    assert demo.returncode in {128 + number, -number}  # itself, or before it could
     assert "Traceback" not in said
     assert localstack.status(port) is None
     assert not localstack._marked(localstack._mark(port))
