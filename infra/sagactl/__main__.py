@@ -3,16 +3,22 @@
 import os
 import sys
 
-from sagactl.cli import app
 from sagactl.signals import leave_blocks_first
 
 _STDERR = 2
+_INTERRUPTED = 130  # as shells say it
 
 
 def main() -> None:
     open_what_is_closed()
     leave_blocks_first()
-    app(prog_name="saga")
+    try:
+        from sagactl.cli import app  # here, because the import can be interrupted, too
+
+        app(prog_name="saga")
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
 
 
 def open_what_is_closed() -> None:

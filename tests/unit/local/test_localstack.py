@@ -141,13 +141,13 @@ def test_a_state_that_was_half_written_is_none(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.Signals) -> None:
     code = (
-        "import contextlib, os, sys; from sagactl import __main__ as program\n"
+        "import contextlib, os; from sagactl import __main__ as program, cli\n"
         "def app(**_):\n"
         "    with contextlib.ExitStack() as at_end:\n"
         "        at_end.callback(print, 'stopped', flush=True)\n"
         f"        os.kill(os.getpid(), {int(number)})\n"
         "        print('went on')\n"
-        "program.app = app\n"
+        "cli.app = app\n"
         "program.main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
