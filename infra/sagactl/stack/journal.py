@@ -16,6 +16,7 @@ from sagactl.stack.deployed_stack import Stack
 ORDERS_MAX = 1000  # that a list shows, and in which a short ID is looked for
 END = "~"  # after every timestamp
 _PAGE = 100
+_READ_AT_ONCE = 32  # keys: a year has 1,464
 
 
 class _Keys(NamedTuple):
@@ -208,7 +209,7 @@ def _newest_first(
         )
         return itertools.chain(list(itertools.islice(found, 1)), found)
 
-    with ThreadPoolExecutor(len(keys)) as pool:
+    with ThreadPoolExecutor(min(len(keys), _READ_AT_ONCE)) as pool:
         return heapq.merge(*pool.map(started, keys), key=lambda item: item[index.sort], reverse=True)
 
 
