@@ -202,11 +202,11 @@ def test_each_event_is_read_once_even_if_it_arrives_late(stack: Stack, function:
     told(function, "PaymentOK", order_id)
     told(function, "StockReserved", order_id, timedelta(seconds=5))
     seen = activity.read()["events"]
-    assert [(event["name"], event["orderId"]) for event in seen] == [
-        ("StockReserved", str(order_id)),
-        ("PaymentOK", str(order_id)),
-    ]
-    assert seen[0]["heardBy"] == ("shipping",)
+    assert {(event["name"], event["orderId"], event["heardBy"]) for event in seen} == {
+        ("StockReserved", str(order_id), ("shipping",)),
+        ("PaymentOK", str(order_id), ("shipping",)),
+    }
+    assert len(seen) == 2
     assert activity.read()["events"] == []
 
 
