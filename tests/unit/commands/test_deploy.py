@@ -39,6 +39,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(deploy, "STATE", tmp_path)
     monkeypatch.setattr(deploy, "sam", sam)
     monkeypatch.setattr(deploy, "_prepare", lambda _: [])
+    monkeypatch.setattr(deploy, "compile_bytecode", lambda: None)
     monkeypatch.setattr(Target, "check", lambda _: None)
     stack = {"Outputs": [{"OutputKey": "ApiId", "OutputValue": "id"}, {"OutputKey": "ApiStage", "OutputValue": "v1"}]}
     parameters = deploy.template_defaults() | {"Architecture": deploy.architecture(), "PaymentLimit": "5"}
