@@ -6,7 +6,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,7 +41,10 @@ def deployed() -> Iterator[Stack]:
     """
     port = free_port()
     command = [str(VENV / "bin/saga"), "deploy", "--port", str(port), "--json"]
-    with localstack.running(port), TemporaryDirectory() as elsewhere:
+    with ExitStack() as at_end:
+        at_end.callback(localstack.stop, port)  # even if a test has said `saga up`, which keeps it
+        at_end.enter_context(localstack.running(port))
+        elsewhere = at_end.enter_context(TemporaryDirectory())
         ran = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr[-3000:]
         stack = Stack(aws.target(port=port), json.loads(ran.stdout)["outputs"])
