@@ -157,6 +157,15 @@ class _RuntimeApi(ThreadingHTTPServer):
         """Does nothing: a connection breaks when its process dies, and _await_exit deals with that."""
 
 
+def _in_utf8(body: bytes) -> bytes:
+    """Why a function could not be loaded comes from AWS's client in Latin-1 if a path has letters beyond ASCII."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1").encode()
+    return body
+
+
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or a body would wait 40 ms until the client acknowledges the headers
@@ -177,7 +186,7 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
             self._reply(200, invocation.payload, invocation.headers)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = _in_utf8(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         match self.path.removeprefix(f"{_API}/").split("/"):
             case ["init", "error"]:
                 self.server.process.load_ended(Answer(body, is_error=True))

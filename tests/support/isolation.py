@@ -1,6 +1,7 @@
 """Whoever tests a function reaches no AWS account with it, and nothing that their shell is set up for."""
 
 import os
+import tempfile
 
 _FOREIGN = ("AWS_", "POWERTOOLS_", "SAGA_LOCALSTACK_", "TZ")
 _HERE = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
@@ -16,6 +17,7 @@ def isolate() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
         "AWS_DEFAULT_REGION": "us-east-1",
+        "TMPDIR": tempfile.gettempdir(),  # one that there is: Playwright takes it as it comes
         # As template.yaml sets them for every function; Powertools counts nothing without a namespace.
         "POWERTOOLS_METRICS_NAMESPACE": "saga",
         "POWERTOOLS_SERVICE_NAME": "test",
