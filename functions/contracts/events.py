@@ -13,6 +13,7 @@ from saga.event import Event
 
 class OrderCreated(Event, frozen=True):
     source = "saga.order"
+    opens = True
     product_id: ProductId
     quantity: Quantity
     amount: Amount
@@ -25,6 +26,12 @@ class OrderFailed(Event, frozen=True):
 
 class OrderExpired(Event, frozen=True):
     """The order stayed open past its deadline; shipping decides what becomes of it."""
+
+    source = "saga.order"
+
+
+class OrderCancelled(Event, frozen=True):
+    """The customer wants the order back; shipping decides if it can still be stopped."""
 
     source = "saga.order"
 

@@ -45,3 +45,6 @@ type ProductId = Annotated[
 type Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 type QuantityOrZero = Annotated[int, Meta(ge=0, le=10_000)]
 type Reason = Annotated[Text, Meta(max_length=100)]
+
+CANCELLED = "cancelled by the customer"
+"""The reason of an order that its customer cancelled."""

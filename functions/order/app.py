@@ -9,7 +9,19 @@ import boto3
 from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
 from order.due import dated
-from order.reactions import Order, complete, fail, place, settle_payment, settle_stock
+from order.reactions import (
+    Order,
+    cancel,
+    complete,
+    conclude,
+    fail,
+    insist,
+    milestone,
+    notice,
+    place,
+    settle_payment,
+    settle_stock,
+)
 from saga.bus import EventBridgeBus
 from saga.dynamodb import DynamoLedger
 from saga.observe import logger
@@ -18,10 +30,10 @@ from saga.service import Service
 
 deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 service = Service(
-    reactions=[place, complete, fail, settle_payment, settle_stock],
+    reactions=[place, notice, cancel, complete, fail, settle_payment, settle_stock, conclude, insist],
     ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Order),
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
-    milestones={"PENDING": "SagasStarted", "COMPLETED": "SagasCompleted", "FAILED": "SagasFailed"},
+    milestone=milestone,
     dated=partial(dated, deadline=deadline),
 )
 

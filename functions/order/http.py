@@ -1,4 +1,7 @@
-"""Order's HTTP API: POST /orders places an order, GET /orders/{orderId} returns its status."""
+"""Order's HTTP API.
+
+POST /orders places an order, GET /orders/{orderId} returns its status, POST /orders/{orderId}/cancel asks for it back.
+"""
 
 import base64
 import json
@@ -9,12 +12,12 @@ from uuid import UUID, uuid4, uuid5
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from contracts.events import OrderCreated
+from contracts.events import OrderCancelled, OrderCreated
 from order.app import service
 from order.reactions import Order
-from order.triggers import PlaceOrder, create
+from order.triggers import PlaceOrder, cancel, create
 from saga.event import Metadata, Timestamp
 from saga.ledger import Entry
 from saga.observe import count, logger
@@ -84,9 +87,31 @@ def get_order(order_id: str) -> Response[str]:
             "amount": order.amount,
             "openedAt": entry.opened_at,
             "settled": {"payment": order.payment_settled, "stock": order.stock_settled},
+            "cancelledAt": order.cancelled_at,
             "reason": order.reason,
         },
     )
+
+
+@app.post("/orders/<order_id>/cancel")
+def cancel_order(order_id: str) -> Response[str]:
+    """Notes that the customer wants the order back, then tells OrderCancelled. Shipping decides if it comes in time.
+
+    Asking again is as good as asking once; what was lost the first time is told then.
+    """
+    known = known_order(order_id)
+    now = Timestamp.now()
+    entry = service.learn(cancel(known.order_id, now), now).entry
+    order = entry.state
+    if order.status == "COMPLETED":
+        raise HttpError(HTTPStatus.CONFLICT, "orderId: the order has been shipped")
+    told = "nothing"
+    if order.is_open:
+        at = order.cancelled_at or now
+        service.bus.tell([replace(cancel(entry.order_id, at), metadata=Metadata(answers=order.answers))])
+        told = OrderCancelled.name
+    logger.info("cancelled", decided=order.status, told=told)
+    return json_response(HTTPStatus.ACCEPTED, {"orderId": entry.order_id, "status": order.status})
 
 
 @app.exception_handler(HttpError)  # type: ignore[untyped-decorator]  # untyped in powertools

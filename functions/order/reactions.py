@@ -5,16 +5,20 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.events import (
+    OrderCancelled,
     OrderCreated,
+    OrderExpired,
     OrderFailed,
     PaymentCancel,
     PaymentFail,
+    PaymentOK,
     ShipmentFail,
     ShipmentOK,
     StockFailed,
     StockRelease,
+    StockReserved,
 )
-from contracts.values import Amount
+from contracts.values import CANCELLED, Amount
 from saga.event import Event, Timestamp
 from saga.ledger import State
 
@@ -25,8 +29,9 @@ class Order(State, frozen=True):
     """What has become of an order so far.
 
     Product, quantity and amount are unknown if another event was heard before OrderCreated.
-    `open_shard` and `due_at` are set while the order is open: the index by which the watchdog finds it has them as its
-    key. The reactions set the shard and unset both; the time is set by due.py, and moved on by the watchdog.
+    `open_shard` and `due_at` are set until all is done: the order is COMPLETED, or FAILED and its OrderFailed known to
+    be on the bus. The index by which the watchdog finds it has them as its key. The reactions set the shard and unset
+    both; the time is set by due.py, and moved on by the watchdog.
     """
 
     status: Literal["PENDING", "FAILING", "COMPLETED", "FAILED"]
@@ -37,6 +42,7 @@ class Order(State, frozen=True):
     amount: Amount | None = None
     payment_settled: bool = False
     stock_settled: bool = False
+    cancelled_at: Timestamp | None = None  # when the customer asked for it, whether or not it came in time
     reason: str | None = None
 
     @property
@@ -49,6 +55,19 @@ def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
     """Opens the order, or fills in the details of one that is known from another event."""
     details = {"product_id": event.product_id, "quantity": event.quantity, "amount": event.amount}
     return replace(order or opened(event), **details), None
+
+
+def notice(event: PaymentOK | StockReserved, order: Order | None) -> tuple[Order, None]:
+    """Opens an order whose OrderCreated was lost on the way here: what was charged or reserved is watched."""
+    return order or opened(event), None
+
+
+def cancel(event: OrderCancelled, order: Order | None) -> tuple[Order, None]:
+    """Notes that the customer wants the order back. Shipping, which hears this too, decides."""
+    order = order or opened(event)
+    if not order.is_open:
+        return order, None
+    return replace(order, cancelled_at=event.timestamp), None
 
 
 def complete(event: ShipmentOK, order: Order | None) -> tuple[Order, None]:
@@ -82,8 +101,35 @@ def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, t
     order = replace(order, status="FAILING", reason=reason, **settled)
     if not (order.payment_settled and order.stock_settled):
         return order, None
-    reason = reason or "a step failed"
-    return replace(order, status="FAILED", open_shard=None, due_at=None, reason=reason), OrderFailed
+    return replace(order, status="FAILED", reason=reason or "a step failed"), OrderFailed
+
+
+def conclude(event: OrderFailed, order: Order | None) -> tuple[Order, None]:
+    """Is done with a failed order now that its OrderFailed, which comes back here, is known to be on the bus."""
+    order = order or opened(event)
+    if order.status != "FAILED":
+        return order, None
+    return replace(order, open_shard=None, due_at=None), None
+
+
+def insist(event: OrderExpired, order: Order | None) -> tuple[Order, type[OrderFailed] | None]:
+    """Tells OrderFailed again if it never came back. Of an open order, shipping decides."""
+    order = order or opened(event)
+    if order.status == "FAILED" and order.open_shard is not None:
+        return order, OrderFailed
+    return order, None
+
+
+def milestone(order: Order) -> str | None:
+    """Returns the metric that counts orders in this state."""
+    match order:
+        case Order(status="PENDING"):
+            return "SagasStarted"
+        case Order(status="COMPLETED"):
+            return "SagasCompleted"
+        case Order(status="FAILED", reason=reason):
+            return "SagasCancelled" if reason == CANCELLED else "SagasFailed"
+    return None
 
 
 def opened(event: Event) -> Order:

@@ -1,8 +1,11 @@
-"""What order tells without hearing an event first: a client placed an order, or an order stayed open too long."""
+"""What order tells without hearing an event first.
+
+A client placed an order or cancelled it, or an order stayed open too long.
+"""
 
 from msgspec import Struct
 
-from contracts.events import OrderCreated, OrderExpired
+from contracts.events import OrderCancelled, OrderCreated, OrderExpired
 from contracts.values import Amount, ProductId, Quantity
 from saga.event import Metadata, OrderId, Timestamp
 
@@ -17,6 +20,10 @@ class PlaceOrder(Struct, frozen=True, rename="camel"):
 
 def create(order_id: OrderId, wanted: PlaceOrder, at: Timestamp) -> OrderCreated:
     return OrderCreated(order_id, wanted.product_id, wanted.quantity, wanted.amount, timestamp=at)
+
+
+def cancel(order_id: OrderId, at: Timestamp) -> OrderCancelled:
+    return OrderCancelled(order_id, timestamp=at)
 
 
 def expire(order_id: OrderId, deadline: Timestamp) -> OrderExpired:

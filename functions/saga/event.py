@@ -4,12 +4,18 @@ The events of this saga are in contracts/events.py. Nothing in this package know
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Self
+from functools import cache
+from hashlib import blake2b
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields, replace
+
+from saga.serialization import to_json
 
 HOPS_MAX = 16
+FINGERPRINT_BYTES = 8  # two versions of one order have the same once in 10^19 times
 
 type Text = Annotated[
     str,
@@ -45,11 +51,13 @@ class Timestamp(str):
 class Metadata(Struct, frozen=True, rename="camel"):
     """What led to an event: the EventBridge id of its cause, and how many events came before it, up to 16.
 
-    An event of more hops than that is refused, so that no loop goes on for ever.
+    An event of more hops than that is refused, so that no loop goes on for ever. `answers` is the fingerprint of the
+    event that opened the order, so that what follows from two versions of it can be told apart.
     """
 
     causation_id: Annotated[Text, Meta(max_length=128)] | None = None
     hops: Annotated[int, Meta(ge=0, le=HOPS_MAX)] = 0
+    answers: Annotated[Text, Meta(max_length=64)] | None = None
 
 
 class _Stamp(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -66,7 +74,29 @@ class Event(_Stamp, frozen=True, rename="camel", tag_field="eventType", tag=True
 
     source: ClassVar[str]  # of the one service that tells it
     name: ClassVar[str]
+    opens: ClassVar[bool] = False  # whether an order begins with it
     order_id: OrderId
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__name__
+
+    @property
+    def facts(self) -> bytes:
+        """What happened, as JSON: the required fields without the timestamp.
+
+        Optional fields are left out, because code that is older than such a field does not know it.
+        """
+        return to_json(replace(self, timestamp="", **_optional(type(self))))
+
+    @property
+    def answers(self) -> str | None:
+        """The fingerprint of the event that opened the order, if this is that event or says which it was."""
+        if self.opens:
+            return blake2b(self.facts, digest_size=FINGERPRINT_BYTES).hexdigest()
+        return self.metadata.answers if self.metadata else None
+
+
+@cache
+def _optional(event: type[Event]) -> dict[str, Any]:
+    """Returns the event's optional fields with their defaults."""
+    return {field.name: field.default for field in fields(event) if not field.required}

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct, StructMeta
 from msgspec.structs import fields
 
-from saga.event import Timestamp
+from saga.event import Event, Timestamp
 
 
 class Heard(Struct, frozen=True, array_like=True):
@@ -45,10 +45,18 @@ def _field_names(struct: type[Struct]) -> set[str]:
 class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, metaclass=_StateMeta):
     """What a service knows of one order; each service has a subclass.
 
-    A fact that the service tells takes its fields from here, by their Python names.
+    A fact that the service tells takes its fields from here, by their Python names. `answers` is the fingerprint of the
+    event that opened the order, as far as it is known here; every fact told says so in its metadata.
     """
 
     status: str
+    answers: str | None = None
+
+    def contradicts(self, event: Event) -> bool:
+        """Returns whether the event follows from another version of the order than what is known here."""
+        if self.answers is None or event.answers is None:
+            return False
+        return self.answers != event.answers
 
 
 class Conflict(Exception):

@@ -17,7 +17,7 @@ from saga.event import HOPS_MAX, Event, Metadata, Timestamp
 from saga.ledger import Conflict, Entry, Heard, Ledger, State
 from saga.observe import count, logger
 from saga.reaction import Reaction, hears, tells
-from saga.serialization import Refused, parse, to_json
+from saga.serialization import Refused, parse
 
 ATTEMPTS = 10  # at recording one event while others write the same order or stock
 
@@ -36,8 +36,8 @@ class Outcome[S: State](Struct, frozen=True):
 class Service[S: State]:
     """Reactions over a ledger and a bus. It hears and tells the events in the reactions' signatures.
 
-    `milestones` maps a status to the metric that counts the orders which reach it. `dated` adds to a state what follows
-    from when the entry was opened: reactions know no clock.
+    `milestone` names the metric that counts the orders which reach a state, or returns None. `dated` adds to a state
+    what follows from when the entry was opened: reactions know no clock.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Service[S: State]:
         reactions: Iterable[Reaction[S]],
         ledger: Ledger[S],
         bus: Bus,
-        milestones: Mapping[str, str] | None = None,
+        milestone: Callable[[S], str | None] = lambda _: None,
         dated: Callable[[S, Timestamp], S] = lambda state, _opened_at: state,
     ) -> None:
         self.reactions: dict[str, Reaction[S]] = {}
@@ -53,13 +53,15 @@ class Service[S: State]:
         self.tells: dict[str, type[Event]] = {}
         for reaction in reactions:
             for heard in hears(reaction):
+                if heard.name in self.hears:
+                    raise TypeError(f"Two reactions hear {heard.name}. Make them one")
                 self.reactions[heard.name] = reaction
                 self.hears[heard.name] = heard
             for told in tells(reaction):
                 self.tells[told.name] = told
         self.ledger = ledger
         self.bus = bus
-        self.milestones = milestones or {}
+        self.milestone = milestone
         self.dated = dated
         self._pause: Callable[[float], None] = time.sleep
 
@@ -113,6 +115,8 @@ class Service[S: State]:
         if before is None:
             state, told = react(event, None)
             return self.dated(state, at), told
+        if before.state.contradicts(event):
+            _contradiction("follows from another version of the order: what is decided stays")
         state, told = react(event, before.state)
         return self.dated(state, before.opened_at), told
 
@@ -131,13 +135,13 @@ class Service[S: State]:
             hops = cause.metadata.hops + 1
         if hops > HOPS_MAX:
             count("Loops")  # who hears the fact refuses it
-        self.bus.tell([fact(entry, kind, Metadata(envelope.get("id"), hops))])
+        self.bus.tell([fact(entry, kind, Metadata(envelope.get("id"), hops, entry.state.answers))])
 
     def _count_milestone(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        status = entry.state.status
-        is_reached = before is None or before.state.status != status
-        if is_reached and status in self.milestones:
-            count(self.milestones[status])
+        reached = self.milestone(entry.state)
+        reached_before = self.milestone(before.state) if before else None
+        if reached is not None and reached != reached_before:
+            count(reached)
 
 
 def fact(entry: Entry[Any], kind: type[Event], metadata: Metadata) -> Event:
@@ -163,6 +167,7 @@ def _advance[S: State](
     """Returns the entry after an event. A fact that another event led to before keeps its time."""
     heard = {event.name: Heard(_fingerprint(event), _name_of(told))}
     decided = {told.name: at} if told else {}
+    state = replace(state, answers=state.answers or event.answers)
     if before is None:
         return Entry(event.order_id, 1, at, state, heard, decided)
     return replace(
@@ -181,9 +186,13 @@ def _name_of(event: type[Event] | None) -> str | None:
 def _again[S: State](event: Event, entry: Entry[S]) -> Outcome[S]:
     heard = entry.heard[event.name]
     if heard.fingerprint != _fingerprint(event):
-        count("Contradictions")
-        logger.warning("heard again with other fields: the first ones count")
+        _contradiction("heard again with other fields: the first ones count")
     return Outcome(entry, heard.told, repeated=True)
+
+
+def _contradiction(message: str) -> None:
+    count("Contradictions")
+    logger.warning(message)
 
 
 def _about(envelope: Mapping[str, Any]) -> dict[str, str]:
@@ -199,6 +208,4 @@ def _printable(value: object) -> str:
 
 
 def _fingerprint(event: Event) -> str:
-    """Returns a checksum of the fields that say what happened, so without timestamp and metadata."""
-    told = to_json(replace(event, timestamp="", metadata=None))
-    return f"{zlib.crc32(told):08x}"
+    return f"{zlib.crc32(event.facts):08x}"

@@ -12,10 +12,10 @@ from saga.dynamodb import DynamoLedger
 from saga.observe import logger
 from saga.sdk import CONFIG
 from saga.service import Service
-from shipping.reactions import Shipment, expire, ship
+from shipping.reactions import Shipment, cancel, expire, ship
 
 service = Service(
-    reactions=[partial(ship, capacity=int(os.environ["SHIPPING_CAPACITY"])), expire],
+    reactions=[partial(ship, capacity=int(os.environ["SHIPPING_CAPACITY"])), expire, cancel],
     ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Shipment),
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
 )

@@ -4,7 +4,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from contracts.events import OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from contracts.events import OrderCancelled, OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from contracts.values import CANCELLED
 from saga.ledger import State
 
 
@@ -24,6 +25,8 @@ def ship(
     shipment = shipment or Shipment(status="WAITING")
     if shipment.status != "WAITING":
         return shipment, decided(shipment)
+    if shipment.contradicts(event):
+        return fail(shipment, "paid and reserved for different versions of the order")
     match event:
         case PaymentOK():
             shipment = replace(shipment, paid=True)
@@ -32,16 +35,29 @@ def ship(
     if not shipment.paid or shipment.quantity is None:
         return shipment, None
     if reason := refuse(shipment.quantity, capacity):
-        return replace(shipment, status="FAILED", reason=reason), ShipmentFail
+        return fail(shipment, reason)
     return replace(shipment, status="SHIPPED"), ShipmentOK
 
 
 def expire(event: OrderExpired, shipment: Shipment | None) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
     """Decides that an order that took too long does not ship, unless it already has."""
+    return stop(shipment, "the order expired")
+
+
+def cancel(event: OrderCancelled, shipment: Shipment | None) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
+    """Decides that an order that its customer wants back does not ship, unless it already has."""
+    return stop(shipment, CANCELLED)
+
+
+def stop(shipment: Shipment | None, reason: str) -> tuple[Shipment, type[ShipmentOK | ShipmentFail]]:
     shipment = shipment or Shipment(status="WAITING")
     if shipment.status == "WAITING":
-        shipment = replace(shipment, status="FAILED", reason="the order expired")
+        return fail(shipment, reason)
     return shipment, decided(shipment)
+
+
+def fail(shipment: Shipment, reason: str) -> tuple[Shipment, type[ShipmentFail]]:
+    return replace(shipment, status="FAILED", reason=reason), ShipmentFail
 
 
 def decided(shipment: Shipment) -> type[ShipmentOK | ShipmentFail]:

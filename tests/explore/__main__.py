@@ -12,6 +12,9 @@ from explore.world import World, quiet
 DOORS: tuple[Door, ...] = ("POST", "bus")
 EVERY_WORLD = [World(*corner) for corner in itertools.product((True, False), repeat=3)]
 TWO_ORDERS = [World(orders=2)]  # for one of which there is stock
+CANCELLED = [world._replace(cancelled=True) for world in (World(), World(ships=False), World(pays=False))]
+TWO_VERSIONS = [World(versions=2)]
+THREE_VERSIONS = [World(versions=3)]
 BUDGETS = [
     (Budget(), EVERY_WORLD),
     (Budget(repeats=2), EVERY_WORLD),
@@ -24,6 +27,10 @@ BUDGETS = [
     (Budget(crashes=2, repeats=2, watchdog=False), EVERY_WORLD),
     (Budget(conflicts=2, crashes=1, repeats=1, watchdog=False), EVERY_WORLD),
     (Budget(refusals=2, crashes=1, watchdog=False), EVERY_WORLD),
+    (Budget(), CANCELLED),
+    (Budget(), THREE_VERSIONS),
+    (Budget(repeats=1), TWO_VERSIONS),
+    (Budget(losses=1), TWO_VERSIONS),
     (Budget(repeats=1), TWO_ORDERS),
     (Budget(conflicts=2, watchdog=False), TWO_ORDERS),
     (Budget(crashes=1, watchdog=False), TWO_ORDERS),

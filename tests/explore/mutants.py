@@ -17,10 +17,11 @@ from explore.world import APPS, World, case, quiet
 from msgspec.structs import replace
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
-from contracts.events import OrderExpired, OrderFailed, ShipmentFail, ShipmentOK
+from contracts.events import OrderExpired, OrderFailed, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
 from inventory.reactions import release, reserve
 from inventory.stock import given_back
-from order.reactions import Order, fail, settle_payment, settle_stock
+from order.reactions import Order, fail, insist, settle_payment, settle_stock
+from order.reactions import cancel as cancel_order
 from payment.reactions import cancel, charge
 from saga import dynamodb, service
 from saga.bus import EventBridgeBus
@@ -28,6 +29,7 @@ from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
 from saga.service import Outcome, Service, fact
 from shipping.reactions import Shipment, expire, ship
+from shipping.reactions import cancel as cancel_shipment
 
 type Patch = AbstractContextManager[Any]
 
@@ -44,16 +46,18 @@ BUDGETS = (
     Budget(repeats=1, watchdog=False),
     Budget(losses=1),
     Budget(crashes=1, watchdog=False),
-    Budget(asks=1, conflicts=1),
     Budget(losses=2),
-    Budget(asks=1),
     Budget(repeats=1, conflicts=1, watchdog=False),
 )
 WORLDS = (World(), World(pays=False), World(in_stock=False), World(ships=False), World(pays=False, in_stock=False))
 # The smallest first, so that what is found is found quickly and is short.
 TRIALS = [
+    Trial(World(cancelled=True), "POST", Budget(watchdog=False)),
+    Trial(World(versions=2), "POST", Budget(watchdog=False)),
+    Trial(World(pays=False), "POST", Budget(refusals=1)),
     *(Trial(world, "bus", budget) for budget, world in itertools.product(BUDGETS, WORLDS)),
     Trial(World(orders=2), "bus", Budget(conflicts=1, watchdog=False)),
+    Trial(World(), "POST", Budget(asks=1, conflicts=1)),
 ]
 
 
@@ -87,13 +91,9 @@ def reaction(original: Any, mutated: Callable[..., Any]) -> Patch:
 
     name = original.__module__.split(".")[0]
     reactions = APPS[name].service.reactions
-    swapped: dict[str, Any] = {}
-    for event, present in reactions.items():
-        function = getattr(present, "func", present)
-        if function is original:
-            bound = type(present)(instead, **present.keywords) if function is not present else instead
-            swapped[event] = bound
-    assert swapped, f"{original} reacts to nothing"
+    [present] = {present for present in reactions.values() if getattr(present, "func", present) is original}
+    bound = instead if present is original else type(present)(instead, **present.keywords)
+    swapped = {event: bound for event, reaction in reactions.items() if reaction is present}
     return patch.dict(reactions, swapped)
 
 
@@ -156,6 +156,16 @@ def failures_swallowed(self: Any, envelope: Any) -> None:
         _hear(self, envelope)
 
 
+def tells_everything_again(self: Any, envelope: Any) -> None:
+    event = self._read(envelope)
+    outcome = self.learn(event, Timestamp.now())
+    names = {outcome.told} if outcome.told else set()
+    if outcome.repeated:
+        names |= outcome.entry.told.keys()
+    for name in sorted(names):
+        self._tell(outcome.entry, self.tells[name], envelope, event)
+
+
 def refused_entries_ignored(self: Any, facts: Any) -> None:
     self._client.put_events(Entries=[self._entry(one) for one in facts])
 
@@ -167,6 +177,17 @@ def forgets_what_was_told(before: Any, event: Any, state: Any, told: Any, at: An
 
 def forgets_what_was_heard(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
     return replace(_advance(before, event, state, told, at), heard={})
+
+
+def forgets_what_it_answers(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    entry = _advance(before, event, state, told, at)
+    return replace(entry, state=replace(entry.state, answers=None))
+
+
+def over_at_once(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    if told is OrderFailed:
+        state = replace(state, open_shard=None, due_at=None)
+    return _advance(before, event, state, told, at)
 
 
 _hear = Service.hear
@@ -194,6 +215,17 @@ def forgets_if(status: str) -> Callable[..., Any]:
 def join_on_one(react: Any, event: Any, shipment: Shipment | None) -> Any:
     known = shipment or Shipment(status="WAITING")
     return react(event, replace(known, paid=True, quantity=known.quantity or 2))
+
+
+def cancelled_at_once(react: Any, event: Any, order: Order | None) -> Any:
+    after, _ = react(event, order)
+    if after.status == "PENDING":
+        return replace(after, status="FAILED", reason="x"), None
+    return after, None
+
+
+def joins_any_versions(react: Any, event: Any, shipment: Shipment | None) -> Any:
+    return react(replace(event, metadata=None), shipment)
 
 
 def settled_at_once(react: Any, event: Any, order: Order | None) -> Any:
@@ -266,6 +298,17 @@ MUTANTS = [
     Mutant("shipping joins on one instead of both", lambda: [reaction(ship, join_on_one)]),
     Mutant("expiry overrules a shipment", lambda: [reaction(expire, overrules)]),
     Mutant("expiry unanswered", lambda: [reaction(expire, untold)]),
+    Mutant("cancellation overrules a shipment", lambda: [reaction(cancel_shipment, overrules)]),
+    Mutant("cancellation unanswered", lambda: [reaction(cancel_shipment, untold)]),
+    Mutant("order does not wait for its cancellation", lambda: [reaction(cancel_order, cancelled_at_once)]),
+    Mutant("ships two versions as one", lambda: [reaction(ship, joins_any_versions)]),
+    Mutant("facts do not say what they answer", lambda: [patch.object(service, "_advance", forgets_what_it_answers)]),
+    Mutant("order deaf to PaymentOK", lambda: [unheard("order", PaymentOK)]),
+    Mutant("order deaf to StockReserved", lambda: [unheard("order", StockReserved)]),
+    Mutant("order deaf to its OrderFailed", lambda: [unheard("order", OrderFailed)]),
+    Mutant("order does not insist", lambda: [reaction(insist, untold)]),
+    Mutant("order is done before OrderFailed is on the bus", lambda: [patch.object(service, "_advance", over_at_once)]),
+    Mutant("everything is told again", lambda: [patch.object(Service, "hear", tells_everything_again)]),
     Mutant("watchdog asks the wrong service", lambda: [unheard("shipping", OrderExpired)]),
     Mutant("due time not moved on", lambda: [patch.object(MemoryOpenOrders, "move_on", lambda *_: None)]),
     Mutant("due time never set", lambda: [patch.object(APPS["order"].service, "dated", lambda order, _: order)]),

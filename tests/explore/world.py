@@ -19,14 +19,14 @@ from msgspec.structs import replace
 from support.isolation import isolate
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
-from contracts.events import EVENTS, OrderCreated, OrderExpired
+from contracts.events import EVENTS, OrderCancelled, OrderCreated, OrderExpired
 from contracts.values import Amount
 from inventory.stock import DynamoStockLedger
-from order.triggers import expire
+from order.triggers import cancel, expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
 from saga.dynamodb import write
-from saga.event import Event, Timestamp
+from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
 from saga.serialization import from_builtins, parse, to_json
 from saga.service import Service
@@ -50,12 +50,17 @@ CANCELLED: Any = {
 
 
 class World(NamedTuple):
-    """What decides how orders end."""
+    """What decides how orders end.
+
+    With more than one of `versions`, OrderCreated is told that often with other fields, the others by the bus.
+    """
 
     pays: bool = True
     in_stock: bool = True
     ships: bool = True
     orders: int = 1
+    versions: int = 1
+    cancelled: bool = False
 
     @property
     def quantity(self) -> int:
@@ -63,16 +68,16 @@ class World(NamedTuple):
 
     @property
     def stocked(self) -> int:
-        """The units that there are: enough for one order, or one unit too few."""
-        return self.quantity if self.in_stock else self.quantity - 1
+        """The units that there are: enough for one order in any version, or one unit too few."""
+        return self.quantity + self.versions - 1 if self.in_stock else self.quantity - 1
 
-    def created(self, order: int) -> OrderCreated:
+    def created(self, order: int, version: int = 0) -> OrderCreated:
         amount = CHEAP if self.pays else TOO_DEAR
-        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity, Amount(amount), timestamp=NOW)
+        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity + version, Amount(amount + version), timestamp=NOW)
 
 
 class Delivery(NamedTuple):
-    """A fact on its way to a service, or a POST on its way to the order service's HTTP function.
+    """A fact on its way to a service, or a POST that is to tell it on its way to the order service's HTTP function.
 
     Or a run of the watchdog that finds the order of the fact due.
     """
@@ -142,14 +147,18 @@ class Faulty:
             self.fault = None if self.fault == "PutEvents refuses once" else self.fault
             return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
         for entry in Entries:
-            detail = json.loads(entry["Detail"]) | {"metadata": None}  # which says nothing of what happened
-            self.told.append(parse(detail, EVENTS[entry["DetailType"]]))
+            self.told.append(_said(parse(json.loads(entry["Detail"]), EVENTS[entry["DetailType"]])))
         self._crash("crash after tell")
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 
     def _crash(self, step: str) -> None:
         if self.fault == step:
             raise Crash
+
+
+def _said(event: Event) -> Event:
+    """The event without how it came about, and with what it follows from."""
+    return replace(event, metadata=Metadata(answers=event.answers))
 
 
 isolate()
@@ -162,6 +171,10 @@ ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"{ACCOUNT_ID}:{order}") for order in ran
 
 def expired(order_id: UUID) -> OrderExpired:
     return replace(expire(order_id, NOW), metadata=None)
+
+
+def cancelled(order_id: UUID) -> OrderCancelled:
+    return cancel(order_id, NOW)
 
 
 def service_of(delivery: Delivery) -> str:
@@ -230,7 +243,7 @@ def hear(delivery: Delivery, faulty: Faulty) -> None:
         if delivery.service == HTTP:
             with patch.object(DOOR, "service", told):
                 answer = DOOR.handler(post(fact), CONTEXT)
-            assert answer["statusCode"] == HTTPStatus.ACCEPTED, answer
+            assert answer["statusCode"] in _answers(fact), answer
         else:
             detail = json.loads(to_json(fact))
             told.hear({"id": "1", "source": fact.source, "detail-type": fact.name, "detail": detail})
@@ -249,8 +262,16 @@ def with_ledger(reaction: Any, ledger: Any) -> Any:
     return partial(reaction, **found) if found else reaction
 
 
+def _answers(fact: Event) -> set[HTTPStatus]:
+    if isinstance(fact, OrderCancelled):
+        return {HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
+    return {HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT}
+
+
 def post(order: Any) -> dict[str, Any]:
-    """The request that places this order."""
+    """The request that places or cancels this order."""
+    if isinstance(order, OrderCancelled):
+        return request("POST", f"/orders/{order.order_id}/cancel")
     wanted = {"productId": order.product_id, "quantity": order.quantity, "amount": float(order.amount)}
     return request("POST", "/orders", json.dumps(wanted), key=str(ORDER_IDS.index(order.order_id)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.driver import Saga, eventually, order_created
 
-from contracts.events import OrderCreated, StockFailed, StockReserved
+from contracts.events import OrderCreated, PaymentCancel, StockFailed
 from contracts.values import Amount
 from saga.event import HOPS_MAX, Metadata, Timestamp
 from saga.serialization import to_json
@@ -24,9 +24,9 @@ ORDERS = {name: str(uuid.uuid4()) for name in ("poison", "loop", "healed")}
 
 @pytest.fixture(scope="module", autouse=True)
 def failing(saga: Saga, stack: Stack) -> Iterator[None]:
-    """An event that shipping refuses, and one whose answer goes too far; both take their retries meanwhile."""
-    detail = samples.detail(StockReserved.name, ORDERS["poison"]) | {"quantity": "two"}
-    saga.put([{"Source": StockReserved.source, "DetailType": StockReserved.name, "Detail": json.dumps(detail)}])
+    """An event that order refuses, and one whose answer goes too far; both take their retries meanwhile."""
+    detail = samples.detail(PaymentCancel.name, ORDERS["poison"]) | {"amount": "two"}
+    saga.put([{"Source": PaymentCancel.source, "DetailType": PaymentCancel.name, "Detail": json.dumps(detail)}])
     saga.tell(stock_failed(Metadata(hops=HOPS_MAX)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dead_letters, "WAIT_SECONDS", 0)  # LocalStack has one server to ask, not many
@@ -57,8 +57,8 @@ def test_a_failed_event_succeeds_once_its_cause_is_fixed(saga: Saga, stack: Stac
 
 def test_poison_is_named_and_kept(saga: Saga) -> None:
     letter = failed(saga, "poison")
-    assert (letter["event"], letter["failedIn"], letter["attempts"]) == ("StockReserved", "saga-shipping", 3)
-    assert letter["error"] == {"type": "Refused", "message": "quantity: Expected `int`, got `str`"}
+    assert (letter["event"], letter["failedIn"], letter["attempts"]) == ("PaymentCancel", "saga-order", 3)
+    assert letter["error"] == {"type": "Refused", "message": "amount: expected a number, got str"}
     assert letter["poison"]
     assert letter["firstAt"] < letter["lastAt"]
 

@@ -1,14 +1,18 @@
 """The five ways a saga can go, through both doors, as deployed."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
 
 import pytest
-from support.driver import WAYS, Saga
+from support.driver import WAYS, Saga, eventually, order_created
 
+from contracts.values import CANCELLED
+from order.triggers import cancel
+from saga.event import Timestamp
 from sagactl.design.five_ways import PRODUCT, UNITS
-from sagactl.stack import audit, shop
+from sagactl.stack import audit, entries, shop
 from sagactl.stack.deployed_stack import Stack
 
 DOORS: tuple[shop.Via, ...] = ("api", "bus")
@@ -62,6 +66,38 @@ def test_money_and_stock_balance(saga: Saga, stack: Stack, placed: dict[Any, str
         saga.close(order_id)
     stocked = audit.stock(stack) | {PRODUCT: UNITS}  # other tests stock products of their own
     assert audit.audit(stack, placed.values(), stocked) == []
+
+
+def test_an_order_that_is_cancelled_in_time_fails(saga: Saga, stack: Stack) -> None:
+    created = order_created()
+    order_id = str(created.order_id)
+    saga.tell(cancel(created.order_id, Timestamp.now()))
+    eventually(lambda: entries.state_of(stack, "shipping", order_id), "shipping's answer")
+    saga.tell(created)
+    order = saga.close(order_id)
+    assert (order["status"], order["reason"]) == ("FAILED", CANCELLED)
+    saga.told(order_id, "OrderFailed")
+
+    again = saga.run("cancel", order_id, "--json")
+    assert json.loads(again.stdout) == {"orderId": order_id, "status": "FAILED"}
+
+
+def test_an_order_that_was_shipped_is_not_cancelled(saga: Saga, placed: dict[Any, str]) -> None:
+    order_id = placed["completed", "api"]
+    saga.close(order_id)
+    refused = saga.run("cancel", order_id)
+    assert refused.exit_code == 1
+    assert "the order has been shipped" in refused.stderr
+
+
+def test_the_audit_finds_nothing_wrong(saga: Saga, placed: dict[Any, str]) -> None:
+    for order_id in placed.values():
+        saga.close(order_id)
+    audited = saga.run("audit", "--json")
+    assert audited.exit_code == 0, audited.output
+    answer = json.loads(audited.stdout)
+    assert answer["orders"] >= len(placed)
+    assert (answer["isWhole"], answer["problems"]) == (True, [])
 
 
 def test_every_event_names_its_cause(saga: Saga, placed: dict[Any, str]) -> None:

@@ -79,6 +79,9 @@ class Enforced(InProcess):
         answer = self.invoke("order.http", request("GET", f"/orders/{order_id}"))
         return json.loads(answer["body"])
 
+    def cancel(self, order_id: str) -> None:
+        self.invoke("order.http", request("POST", f"/orders/{order_id}/cancel"))
+
     def _authorise(self, params: Any, model: Any, **_: Any) -> None:
         if not self._running:
             return  # the test itself asks
@@ -142,6 +145,11 @@ def asked(saga: Enforced) -> dict[str, set[Call]]:
     order_id = saga.post(ways["completed"])
     assert "ShipmentOK" in saga.deliver()
     assert saga.get(order_id)["status"] == "COMPLETED"
+
+    cancelled = saga.post(ways["completed"])
+    saga.cancel(cancelled)
+    told_of_cancelled = saga.deliver()
+    assert "OrderCancelled" in told_of_cancelled
 
     with long_ago():
         saga.post(ways["completed"])

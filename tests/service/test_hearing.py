@@ -103,7 +103,7 @@ def test_a_service_tells_a_fact_for_an_event(deliver: Delivery, last: tuple[Even
     assert told.name == tells
     assert told.order_id == deliver.order_id
     assert told.timestamp == deliver.entry.told[tells]
-    assert told.metadata == Metadata(causation_id="cause", hops=1)
+    assert told.metadata == Metadata("cause", 1, deliver.entry.state.answers)
 
 
 def test_a_second_delivery_only_tells_again(deliver: Delivery, last: tuple[Event, str], stock: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_second_delivery_only_tells_again(deliver: Delivery, last: tuple[Event
     deliver(event, event_id="again")
     first, second = deliver.told()
     assert replace(first, metadata=None) == replace(second, metadata=None)
-    assert second.metadata == Metadata(causation_id="again", hops=1)
+    assert second.metadata == Metadata("again", 1, entry.state.answers)
     assert (deliver.entry, available(stock)) == (entry, units)
 
 

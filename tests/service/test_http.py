@@ -16,8 +16,18 @@ from support.emulation import Function, Heard, interleave, refusing
 from support.given import a, envelope
 from support.output import Counted
 
-from contracts.events import EVENTS, OrderCreated, PaymentFail, ShipmentOK, StockFailed, StockRelease
-from contracts.values import Amount
+from contracts.events import (
+    EVENTS,
+    OrderCancelled,
+    OrderCreated,
+    PaymentCancel,
+    PaymentFail,
+    ShipmentFail,
+    ShipmentOK,
+    StockFailed,
+    StockRelease,
+)
+from contracts.values import CANCELLED, Amount
 from order.triggers import PlaceOrder
 from saga.bus import ATTEMPTS, NotTold
 from saga.event import Event
@@ -57,6 +67,9 @@ class Api:
     def get(self, order_id: object) -> Answer:
         return self._invoke("GET", f"/orders/{order_id}", None, None)
 
+    def cancel(self, order_id: object) -> Answer:
+        return self._invoke("POST", f"/orders/{order_id}/cancel", None, None)
+
     def told(self) -> list[Event]:
         return [parse(e["detail"], EVENTS[e["detail-type"]]) for e in self._heard()]
 
@@ -68,8 +81,9 @@ class Api:
         resource = "/orders"
         parameters = None
         if path != resource:
-            resource = "/orders/{orderId}"
-            parameters = {"orderId": path.removeprefix("/orders/")}
+            order_id = path.removeprefix("/orders/").removesuffix("/cancel")
+            resource = path.replace(order_id, "{orderId}")
+            parameters = {"orderId": order_id}
         event = {
             "resource": resource,
             "path": path,
@@ -103,9 +117,9 @@ class Api:
 def api(function: Function, heard: Heard) -> Api:
     app = function("order.app")
 
-    def heard_by_order(order_id: UUID, *events: type[Event]) -> None:
+    def heard_by_order(order_id: UUID, *events: type[Event], **fields: Any) -> None:
         for event in events:
-            app.handler(envelope(a(event, order_id=order_id)), CONTEXT)
+            app.handler(envelope(a(event, order_id=order_id, **fields)), CONTEXT)
 
     api = Api(function("order.http"), heard, heard_by_order)
     heard()
@@ -405,6 +419,7 @@ def test_an_order_is_shown_as_it_stands(api: Api) -> None:
             "status": "PENDING",
             "openedAt": api.told()[0].timestamp,
             "settled": {"payment": False, "stock": False},
+            "cancelledAt": None,
             "reason": None,
         },
     )
@@ -427,6 +442,79 @@ def test_an_order_that_was_only_heard_of_has_no_details(api: Api) -> None:
     shown = api.get(order_id).content
     assert (shown["status"], [shown[name] for name in ORDER]) == ("COMPLETED", [None, None, None])
 
+
+# -- cancelling an order ----------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_asked_back(api: Api) -> None:
+    order_id = api.post().order_id
+    api.told()
+    answer = api.cancel(order_id)
+    assert (answer.status, answer.content) == (HTTPStatus.ACCEPTED, {"orderId": str(order_id), "status": "PENDING"})
+    (told,) = api.told()
+    assert isinstance(told, OrderCancelled)
+    assert (told.order_id, told.timestamp) == (order_id, api.get(order_id).content["cancelledAt"])
+    assert told.answers
+
+
+def test_asking_again_tells_the_same_fact(api: Api) -> None:
+    order_id = api.post().order_id
+    api.told()
+    assert api.cancel(order_id).content == api.cancel(order_id).content
+    first, second = api.told()
+    assert first == second
+
+
+def test_an_order_that_failed_is_as_good_as_cancelled(api: Api) -> None:
+    order_id = api.post().order_id
+    api.hear(order_id, StockFailed, PaymentFail)
+    api.told()
+    answer = api.cancel(order_id)
+    assert (answer.status, answer.content["status"]) == (HTTPStatus.ACCEPTED, "FAILED")
+    assert api.told() == []
+    assert api.get(order_id).content["cancelledAt"] is None
+
+
+def test_an_order_that_was_shipped_can_not_be_cancelled(api: Api) -> None:
+    order_id = api.post().order_id
+    api.hear(order_id, ShipmentOK)
+    api.told()
+    answer = api.cancel(order_id)
+    assert answer.status == HTTPStatus.CONFLICT
+    assert answer.content["problems"] == ["orderId: the order has been shipped"]
+    assert api.told() == []
+
+
+def test_a_cancelled_order_is_counted_apart(api: Api, counted: Counted) -> None:
+    order_id = api.post().order_id
+    api.cancel(order_id)
+    api.hear(order_id, ShipmentFail, reason=CANCELLED)
+    api.hear(order_id, PaymentCancel, StockRelease)
+    counts = counted()
+    assert counts["SagasCancelled"] == 1
+    assert "SagasFailed" not in counts
+    assert api.get(order_id).content["reason"] == CANCELLED
+
+
+@pytest.mark.parametrize("order_id", [uuid4(), "42"], ids=["a UUID", "a number"])
+def test_an_order_that_nobody_knows_is_not_cancelled(api: Api, order_id: object) -> None:
+    assert api.cancel(order_id).status == HTTPStatus.NOT_FOUND
+    assert api.told() == []
+    assert api.get(order_id).status == HTTPStatus.NOT_FOUND
+
+
+def test_a_cancellation_that_was_not_told_is_told_when_asked_again(api: Api) -> None:
+    order_id = api.post().order_id
+    api.told()
+    with refusing(api.module.service.bus._client, ATTEMPTS), pytest.raises(NotTold):
+        api.cancel(order_id)
+    assert api.told() == []
+    api.cancel(order_id)
+    (told,) = api.told()
+    assert told.name == "OrderCancelled"
+
+
+# -- an order that is not there ---------------------------------------------------------------------------------------
 
 UNKNOWN = str(UUID(int=42))
 NOT_FOUND = {

@@ -19,6 +19,7 @@ class SagaPath(NamedTuple):
     """An order that goes one of the five ways, and how its events are delivered."""
 
     way: Way
+    cancelled: bool = False  # as soon as it is placed
     times: int = 1  # how often each event is delivered
     lost: str | None = None  # an event that is not delivered, so that the watchdog expires the order
 
@@ -27,6 +28,7 @@ WAYS = five_ways(UNITS)
 PATHS = {name: SagaPath(way) for name, way in WAYS.items()} | {
     "completed_every_delivery_twice": SagaPath(WAYS["completed"], times=2),
     "expired": SagaPath(WAYS["completed"], lost="StockReserved"),
+    "cancelled": SagaPath(WAYS["completed"], cancelled=True),
 }
 
 
@@ -51,6 +53,8 @@ def walk(serial: Serial, path: SagaPath, key: str) -> Walked:
             _find_late(serial, walked)
         else:
             order_id = serial.place(path.way.wanted, key)
+        if path.cancelled:
+            serial.cancel(order_id)
         serial.deliver(path.times)
     status = entries.state_of(serial.stack, "order", order_id).status
     if status not in choreography.closed():

@@ -109,7 +109,7 @@ def _heard_events(service: str) -> tuple[Callable[..., None], list[_HeardEvent]]
         _ANSWERS["GetItem"] = entry
         with _recorded(clients, event.calls):
             app.handler(event.envelope, CONTEXT)
-        entry = _written_entry(event.calls)
+        entry = _written_entry(event.calls) or entry
         events.append(event)
     return app.handler, events
 
@@ -132,13 +132,13 @@ def _recorder(client: Any, calls: list[Call]) -> Callable[..., None]:
 
 
 def _written_entry(calls: list[Call]) -> dict[str, Any]:
-    """GetItem's answer after these calls."""
+    """GetItem's answer after these calls, or nothing if they write nothing."""
     for method, arguments in calls:
         if method.__name__ == "put_item":
             return {"Item": arguments["Item"]}
         if method.__name__ == "transact_write_items":
             return {"Item": arguments["TransactItems"][0]["Put"]["Item"]}
-    raise AssertionError("the handler wrote no entry")
+    return {}
 
 
 def _seconds(function: Callable[[], Any], repetitions: int = _REPETITIONS) -> float:

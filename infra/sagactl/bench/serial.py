@@ -49,6 +49,11 @@ class Serial(InProcess):
         answer = self.invoke("order.http", request("POST", "/orders", json.dumps(wanted), key))
         return str(json.loads(answer["body"])["orderId"])
 
+    def cancel(self, order_id: str) -> None:
+        """Cancels an order by POST /orders/{orderId}/cancel."""
+        self.meter.usage.counts["api_requests"] += 1
+        self.invoke("order.http", request("POST", f"/orders/{order_id}/cancel"))
+
     def look_for_late_orders(self) -> None:
         """Runs the watchdog once."""
         self.invoke("order.watchdog", {})

@@ -111,7 +111,7 @@ def _listeners(names: Iterable[str]) -> str:
 def not_undone() -> Iterator[str]:
     """Each failure leads to each compensation of what may have been done before it."""
     for failure in filter(choreography.is_failure, EVENTS.values()):
-        if failure.name in FOR_LISTENERS:
+        if failure in choreography.ends():
             continue  # told once all is undone
         for undo in choreography.compensations():
             if undo not in choreography.leads_at_last_to(failure):

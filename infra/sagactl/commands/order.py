@@ -5,17 +5,16 @@ from typing import Annotated
 import typer
 
 from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
-from sagactl.errors import SagaError
+from sagactl.commands.waiting import Wait, closed_order, sentence
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import find
-from sagactl.terminal import result, step
+from sagactl.terminal import result
 
 Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; see saga stock list.")]
 Quantity = Annotated[int, typer.Option(help="Units, from 1 to 10,000.")]
 Amount = Annotated[float, typer.Option(help="Price of all units together, with at most two decimals.")]
 Via = Annotated[shop.Via, typer.Option(help="Call POST /orders, or put OrderCreated on the bus.")]
 Key = Annotated[str | None, typer.Option(help="Idempotency-Key, for the API: the same key places the same order.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until the order is COMPLETED or FAILED.")]
 
 
 def order(
@@ -41,12 +40,5 @@ def order(
     if not wait:
         result({"orderId": order_id}, f"Order {order_id} is placed. Next: saga trace {order_id}", as_json=as_json)
         return
-    with step("Waiting for the order to close"):
-        closed = shop.wait_until_closed(stack, order_id)
-    if closed is None:
-        message = f"Order {order_id} is still open after {shop.WAIT_SECONDS} s"
-        raise SagaError(message, f"See what it waits for: saga trace {order_id}")
-    sentence = f"Order {order_id} is {closed['status']}"
-    if closed["reason"]:
-        sentence += f": {closed['reason']}"
-    result(closed, f"{sentence}.", as_json=as_json)
+    closed = closed_order(stack, order_id)
+    result(closed, sentence(closed), as_json=as_json)

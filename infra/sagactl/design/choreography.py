@@ -22,7 +22,7 @@ from sagactl.design import samples
 from sagactl.paths import PROJECT
 
 # Told to whoever listens outside: no service needs to hear these.
-FOR_LISTENERS = ("OrderFailed",)
+FOR_LISTENERS: tuple[str, ...] = ()
 
 type Kind = Literal["progress", "failure", "compensation"]
 type Events = tuple[type[Event], ...]  # in the order of contracts/events.py
@@ -139,11 +139,12 @@ def kind_of(name: str) -> Kind:
 def ends() -> dict[type[Event], str]:
     """Returns the events that close an order, with its status then.
 
-    The order is FAILED when its own service tells listeners so. The other events are those that close an order which
-    its service has not heard of before, with a status that no open order has.
+    The order is FAILED when its own service says so, because of what it heard. The other events are those that close an
+    order which its service has not heard of before, with a status that no open order has.
     """
     owner = next(step.service for step in steps() if step.heard is None)
-    found = {EVENTS[name]: "FAILED" for name in FOR_LISTENERS if EVENTS[name].source == f"saga.{owner}"}
+    concluded = told_by(step for step in steps() if step.service == owner and step.heard)
+    found = dict.fromkeys(concluded, "FAILED")
     first = _after_first_event(owner)
     open_statuses = {state.status for state in first.values() if state.is_open}
     found |= {event: state.status for event, state in first.items() if state.status not in open_statuses}

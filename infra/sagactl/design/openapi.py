@@ -1,4 +1,4 @@
-"""POST /orders and GET /orders/{orderId} as an OpenAPI document. The tests compare every answer with it."""
+"""The HTTP API as an OpenAPI document. The tests compare every answer with it."""
 
 from typing import Any, get_type_hints
 
@@ -13,8 +13,11 @@ from sagactl.design.schemas import REFERENCE, components
 Status: Any = get_type_hints(Order)["status"]
 
 
+_ORDER_ID = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+
+
 class Placed(Struct, rename="camel", forbid_unknown_fields=True):
-    """The order and its status, which is PENDING unless the Idempotency-Key was used before."""
+    """The order and its present status: that of a new order is PENDING."""
 
     order_id: OrderId
     status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
@@ -28,7 +31,10 @@ class Settled(Struct, forbid_unknown_fields=True):
 
 
 class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
-    """Product, quantity and amount are null until OrderCreated is heard."""
+    """Product, quantity and amount are null until OrderCreated is heard.
+
+    `cancelledAt` is when the customer wanted the order back, whether or not that came in time.
+    """
 
     order_id: OrderId
     status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
@@ -37,6 +43,7 @@ class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
     amount: Amount | None
     opened_at: Timestamp
     settled: Settled
+    cancelled_at: Timestamp | None
     reason: Reason | None
 
 
@@ -53,11 +60,15 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Order saga",
             "version": "1.0.0",
-            "description": "Place an order, and get its status. On AWS, calls are signed with SigV4. To any other "
-            "method or path, API Gateway itself answers 403, Missing Authentication Token.",
+            "description": "Place an order, get its status, or cancel it. On AWS, calls are signed with SigV4. To any "
+            "other method or path, API Gateway itself answers 403, Missing Authentication Token.",
         },
         "security": [{"sigv4": []}],
-        "paths": {"/orders": {"post": _post()}, "/orders/{orderId}": {"get": _get()}},
+        "paths": {
+            "/orders": {"post": _post()},
+            "/orders/{orderId}": {"get": _get()},
+            "/orders/{orderId}/cancel": {"post": _cancel()},
+        },
         "components": {
             "schemas": components(PlaceOrder, Placed, OrderStatus, Problems),
             "securitySchemes": {
@@ -100,14 +111,31 @@ def _post() -> dict[str, Any]:
 
 
 def _get() -> dict[str, Any]:
-    order_id = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
     return {
         "operationId": "getOrder",
         "summary": "Get an order's status",
-        "parameters": [order_id],
+        "parameters": [_ORDER_ID],
         "responses": {
             "200": _answer("The order and its status.", OrderStatus),
             "404": _answer("There is no such order.", Problems),
+        },
+    }
+
+
+def _cancel() -> dict[str, Any]:
+    return {
+        "operationId": "cancelOrder",
+        "summary": "Cancel an order",
+        "description": "Asking again is as good as asking once.",
+        "parameters": [_ORDER_ID],
+        "responses": {
+            "202": _answer(
+                "The order is asked back, unless it failed before. GET returns FAILED once everything is undone, or "
+                "COMPLETED if it had been shipped.",
+                Placed,
+            ),
+            "404": _answer("There is no such order.", Problems),
+            "409": _answer("The order is COMPLETED.", Problems),
         },
     }
 

@@ -50,8 +50,9 @@ def application(find: Callable[[], Stack]) -> Starlette:
 
 def _routes(endpoints: Endpoints) -> list[Route]:
     return [
-        Route("/orders", endpoints.forward, methods=["POST"]),
-        Route("/orders/{order_id}", endpoints.forward, methods=["GET"]),
+        Route("/orders", endpoints.post_order, methods=["POST"]),
+        Route("/orders/{order_id}", endpoints.get_order, methods=["GET"]),
+        Route("/orders/{order_id}/cancel", endpoints.cancel_order, methods=["POST"]),
         Route("/page/graph", endpoints.graph),
         Route("/page/shop", endpoints.presets),
         Route("/page/orders", endpoints.orders, methods=["GET"]),

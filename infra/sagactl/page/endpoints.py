@@ -104,16 +104,26 @@ class Endpoints:
             letters = [letter for letter in found.letters if letter.message_id == message_id]
             return [letter.name for letter in discard.discard(stack, letters, reason)]
 
-    async def forward(self, request: Request) -> Response:
+    async def post_order(self, request: Request) -> Response:
+        return await self._forward(request, "/orders")
+
+    async def get_order(self, request: Request) -> Response:
+        return await self._forward(request, _path_of_order(request))
+
+    async def cancel_order(self, request: Request) -> Response:
+        return await self._forward(request, f"{_path_of_order(request)}/cancel")
+
+    async def _forward(self, request: Request, path: str) -> Response:
         """Sends the request on to the deployed API, signed, and answers what the API answers."""
-        path = "/orders"
-        if "order_id" in request.path_params:
-            path += f"/{quote(request.path_params['order_id'], safe='')}"
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         body = await request.body()
         answer = await run_in_threadpool(lambda: api.send(self._find(), request.method, path, headers, body))
         kept = {name: value for name, value in answer.headers.items() if name.lower() in _RESPONSE_HEADERS}
         return Response(answer.content, answer.status_code, kept)
+
+
+def _path_of_order(request: Request) -> str:
+    return f"/orders/{quote(request.path_params['order_id'], safe='')}"
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -18,11 +18,13 @@ def place_order(stack: Stack, order: dict[str, Any], key: str | None = None) -> 
     headers = {"Content-Type": "application/json"}
     if key is not None:
         headers["Idempotency-Key"] = key
-    status, answer = _call(stack, "POST", "/orders", headers, json.dumps(order))
-    if status != HTTPStatus.ACCEPTED:
-        problems = "; ".join(answer.get("problems", [answer.get("message", "no reason given")]))
-        raise SagaError(f"The API answers {status}: {problems}", "Fix the order and try again")
-    return answer
+    return _accepted("Fix the order and try again", *_call(stack, "POST", "/orders", headers, json.dumps(order)))
+
+
+def cancel_order(stack: Stack, order_id: str) -> dict[str, Any]:
+    """Calls POST /orders/{orderId}/cancel. Raises SagaError if there is no such order, or if it is COMPLETED."""
+    answer = _call(stack, "POST", f"/orders/{order_id}/cancel", {}, "")
+    return _accepted(f"Look at the order: saga trace {order_id}", *answer)
 
 
 def get_order(stack: Stack, order_id: str) -> dict[str, Any] | None:
@@ -60,6 +62,13 @@ def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: s
         return response.status_code, json.loads(response.content or b"{}")
     except ValueError as error:
         raise _silent(stack, error) from None
+
+
+def _accepted(remedy: str, status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    if status != HTTPStatus.ACCEPTED:
+        problems = "; ".join(answer.get("problems", [answer.get("message", "no reason given")]))
+        raise SagaError(f"The API answers {status}: {problems}", remedy)
+    return answer
 
 
 def _silent(stack: Stack, error: Exception) -> SagaError:

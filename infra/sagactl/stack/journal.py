@@ -75,7 +75,11 @@ class Summary:
     @property
     def took_ms(self) -> int:
         """Milliseconds from when it was opened to its last event."""
-        return milliseconds(self.opened_at, self.events.get(self.last_event, self.opened_at))
+        return milliseconds(self.opened_at, self.last_told_at)
+
+    @property
+    def last_told_at(self) -> str:
+        return self.events.get(self.last_event, self.opened_at)
 
     @property
     def cursor(self) -> str:

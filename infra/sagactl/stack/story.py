@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.events import OrderCreated, ShipmentOK
+from contracts.events import EVENTS, OrderCreated
 from order.reactions import Order
 from saga.event import Timestamp
 from saga.ledger import Entry
-from saga.serialization import to_json
+from saga.serialization import Refused, parse, to_json
 from sagactl.design import choreography
 from sagactl.errors import SagaError
 from sagactl.stack import entries, ids, journal
@@ -133,14 +133,21 @@ def _unheard(story: Story) -> Iterator[Wait]:
 
 
 def _has_heard(entry: Entry[Any], told: Told) -> bool:
-    """Whether the service has heard the event. An order that is failing records only what settles something."""
+    """Whether the service has heard the event. The order service records it only if it changes the order."""
     if told.name in entry.heard:
         return True
-    order = entry.state
-    if not isinstance(order, Order) or order.status == "PENDING":
+    if not isinstance(entry.state, Order):
         return False
-    settled = {"payment": order.payment_settled, "inventory": order.stock_settled, "order": True}
-    return settled.get(told.teller, told.name != ShipmentOK.name)
+    return not _would_change(entry.state, told)
+
+
+def _would_change(order: Order, told: Told) -> bool:
+    try:
+        event = parse(told.detail, EVENTS[told.name])
+    except Refused:
+        return False
+    reactions = [step.function for step in choreography.steps() if step.heard is type(event) and step.state is Order]
+    return any(react(event, order) != (order, None) for react in reactions)
 
 
 def _untold(story: Story) -> Iterator[Wait]:
@@ -166,10 +173,11 @@ def _missing(story: Story) -> Iterator[Wait]:
 
 def _unsettled(order: Order, since: str) -> Iterator[Wait]:
     """What the order service must hear to fail the order."""
+    settling = [event for event in choreography.hears_of("order") if choreography.kind_of(event.name) != "progress"]
     settled = {"saga.payment": order.payment_settled, "saga.inventory": order.stock_settled}
     for source, is_settled in settled.items():
         if not is_settled:
-            names = [event.name for event in choreography.hears_of("order") if event.source == source]
+            names = [event.name for event in settling if event.source == source]
             yield Wait(f"nobody has told {' or '.join(names)}", since)
 
 

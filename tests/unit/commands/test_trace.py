@@ -98,7 +98,7 @@ def test_every_event_names_its_teller_its_cause_the_time_since_and_who_hears_it(
     cancel = told["PaymentCancel"]
     assert (cancel["toldBy"], cancel["cause"], cancel["heardBy"]) == ("payment", "ShipmentFail", ["order"])
     assert (cancel["sinceFirstMs"], cancel["sinceCauseMs"]) == (290, 110)
-    assert (told["OrderCreated"]["sinceCauseMs"], told["OrderFailed"]["heardBy"]) == (None, [])
+    assert (told["OrderCreated"]["sinceCauseMs"], told["OrderFailed"]["heardBy"]) == (None, ["order"])
     lines = [line.split() for line in run().stdout.splitlines()]
     assert ["290", "PaymentCancel", "payment", "ShipmentFail", "110", "order"] in lines
 
@@ -149,7 +149,7 @@ def test_events_that_claim_to_cause_each_other_are_shown_once(known: Any) -> Non
 # -- what an open order waits for
 
 PENDING = Order(status="PENDING", open_shard=0)
-FAILING = Order(status="FAILING", open_shard=0, payment_settled=True)
+FAILING = Order(status="FAILING", open_shard=0, payment_settled=True, reason="a reason")
 WAITING = Shipment(status="WAITING", paid=True)
 CREATED_ITEM = item("OrderCreated", 0)
 
@@ -163,6 +163,16 @@ WAITS: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Entry[Any]], list[t
             "shipping": entry(WAITING, "PaymentOK"),
         },
         [("inventory has not heard OrderCreated", at(5))],
+    ),
+    "nothing is to be recorded of it": (
+        (CREATED_ITEM, item("PaymentOK", 10, "OrderCreated")),
+        {
+            "order": entry(PENDING, "OrderCreated"),
+            "payment": entry(Payment(status="CHARGED"), "OrderCreated", PaymentOK=10),
+            "inventory": entry(Reservation(status="RESERVED"), "OrderCreated"),
+            "shipping": entry(WAITING, "PaymentOK"),
+        },
+        [("nobody has told StockReserved", at(15))],
     ),
     "a fact is decided and not told": (
         (CREATED_ITEM,),
@@ -183,7 +193,7 @@ WAITS: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Entry[Any]], list[t
     ),
     "an event was put by hand and nothing else": (
         (item("PaymentOK", 10),),
-        {"shipping": entry(WAITING, "PaymentOK")},
+        {"order": entry(PENDING, "PaymentOK"), "shipping": entry(WAITING, "PaymentOK")},
         [("nobody has told StockReserved", at(15))],
     ),
     "a compensation is missing": (

@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 import pytest
 from msgspec.structs import fields
 
-from contracts.events import EVENTS, OrderCreated, OrderExpired
+from contracts.events import EVENTS, OrderCancelled, OrderCreated, OrderExpired
 from order.reactions import Order
 from saga.event import Event
 from sagactl.design import choreography
@@ -34,7 +34,7 @@ def test_every_event_is_told_by_the_service_whose_it_is() -> None:
 
 def test_what_is_told_without_hearing_an_event() -> None:
     triggered = [event for step in choreography.steps() if step.heard is None for event in step.tells]
-    assert triggered == [OrderCreated, OrderExpired]
+    assert triggered == [OrderCreated, OrderCancelled, OrderExpired]
 
 
 @pytest.mark.parametrize("service", choreography.services())

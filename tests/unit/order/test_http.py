@@ -37,3 +37,16 @@ def test_an_order_without_a_product_is_refused(aws: Aws) -> None:
     assert response["statusCode"] == 400
     assert json.loads(response["body"])["problems"] == ["productId: missing"]
     assert aws.told() == []
+
+
+def test_an_order_can_be_cancelled(aws: Aws) -> None:
+    placed = json.loads(aws.invoke("order.http", request("POST", "/orders", json.dumps(WANTED)))["body"])
+    aws.told()
+
+    response = aws.invoke("order.http", request("POST", f"/orders/{placed['orderId']}/cancel"))
+
+    assert response["statusCode"] == 202
+    assert json.loads(response["body"]) == {"orderId": placed["orderId"], "status": "PENDING"}
+    assert "cancelledAt" in aws.item("OrderTable", orderId=placed["orderId"])
+    [event] = aws.told()
+    assert (event["source"], event["detail-type"]) == ("saga.order", "OrderCancelled")

@@ -1,8 +1,18 @@
-"""A timestamp is normalised to UTC with milliseconds, or refused."""
+"""A timestamp is normalised or refused. An event says which version of its order it follows from."""
+
+from typing import Any
+from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
+from support.given import a, detail
 
-from saga.event import Timestamp
+from contracts.events import OrderCreated, PaymentOK
+from contracts.values import Amount
+from saga.event import Event, Metadata, Timestamp
+from saga.serialization import parse
+
+CREATED = a(OrderCreated)
 
 
 @pytest.mark.parametrize(
@@ -23,3 +33,53 @@ def test_a_timestamp_is_normalised(text: str, read: str) -> None:
 def test_a_timestamp_is_refused_where_utc_has_no_such_year(text: str) -> None:
     with pytest.raises(ValueError, match="ISO 8601"):
         Timestamp.parse(text)
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        {"order_id": UUID(int=1)},
+        {"product_id": "pear"},
+        {"quantity": 3},
+        {"amount": Amount("49.91")},
+    ],
+)
+def test_another_order_has_another_fingerprint(another: dict[str, Any]) -> None:
+    assert replace(CREATED, **another).answers != CREATED.answers
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"timestamp": Timestamp("2026-02-01T00:00:00.000Z")},
+        {"metadata": Metadata("cause", 3, "0123456789abcdef")},
+    ],
+)
+def test_an_order_told_again_has_the_same_fingerprint(same: dict[str, Any]) -> None:
+    assert replace(CREATED, **same).answers == CREATED.answers
+
+
+@pytest.mark.parametrize("amount", ["49.9", "49.90", "4.99e1"])
+def test_an_order_has_the_same_fingerprint_however_its_amount_is_written(amount: Any) -> None:
+    raw = detail(CREATED) | {"amount": float(amount)}
+    assert parse(raw, OrderCreated).answers == CREATED.answers
+
+
+def test_what_follows_from_an_order_says_so_in_its_metadata() -> None:
+    assert a(PaymentOK).answers is None
+    assert a(PaymentOK, metadata=Metadata(answers=CREATED.answers)).answers == CREATED.answers
+
+
+def test_code_that_does_not_know_an_optional_field_reads_the_same_facts() -> None:
+    class Old(Event, frozen=True, tag="Counted"):
+        source = "saga.test"
+        units: int
+
+    class New(Event, frozen=True, tag="Counted"):
+        source = "saga.test"
+        units: int
+        colour: str | None = None
+
+    order_id = UUID(int=1)
+    at = Timestamp("2026-01-31T12:00:00.000Z")
+    assert New(order_id, 3, "red", timestamp=at).facts == Old(order_id, 3, timestamp=at).facts

@@ -22,6 +22,7 @@ from saga.serialization import Refused
 from saga.service import ATTEMPTS, Service, fact
 
 LIMIT = Amount(100)
+METRICS = {"CHARGED": "Charges", "CANCELLED": "Cancellations"}
 CREATED = a(OrderCreated, amount=Amount(40))
 
 
@@ -68,7 +69,7 @@ class PaymentService:
             [partial(charge, limit=LIMIT), cancel],
             self.ledger,
             self.bus,
-            milestones={"CHARGED": "Charges", "CANCELLED": "Cancellations"},
+            milestone=lambda payment: METRICS.get(payment.status),
         )
         self.service._pause = self.pauses.append
 
@@ -101,11 +102,10 @@ def payment() -> PaymentService:
 def test_a_service_records_what_it_decides_and_then_tells_it(payment: PaymentService) -> None:
     payment.hear(CREATED, event_id="cause")
     assert payment.steps == ["record", "tell"]
-    assert payment.state == Payment(status="CHARGED", amount=Amount(40))
+    assert payment.state == Payment(status="CHARGED", amount=Amount(40), answers=CREATED.answers)
     (told,) = payment.told
-    assert told == PaymentOK(
-        ORDER_ID, Amount(40), timestamp=told.timestamp, metadata=Metadata(causation_id="cause", hops=1)
-    )
+    why = Metadata(causation_id="cause", hops=1, answers=CREATED.answers)
+    assert told == PaymentOK(ORDER_ID, Amount(40), timestamp=told.timestamp, metadata=why)
 
 
 def test_a_fact_has_the_time_of_its_record_and_not_of_its_cause(payment: PaymentService) -> None:
@@ -117,7 +117,7 @@ def test_a_fact_has_the_time_of_its_record_and_not_of_its_cause(payment: Payment
 @pytest.mark.parametrize(("metadata", "hops"), [(None, 1), (Metadata(), 1), (Metadata(hops=HOPS_MAX - 1), HOPS_MAX)])
 def test_a_fact_has_one_hop_more_than_its_cause(payment: PaymentService, metadata: Metadata | None, hops: int) -> None:
     payment.hear(replace(CREATED, metadata=metadata))
-    assert payment.told[0].metadata == Metadata(envelope(CREATED)["id"], hops)
+    assert payment.told[0].metadata == Metadata(envelope(CREATED)["id"], hops, CREATED.answers)
 
 
 def test_nothing_is_written_if_nothing_changes_and_nothing_is_told() -> None:
@@ -143,6 +143,11 @@ def test_an_entry_keeps_what_was_heard_and_told(payment: PaymentService) -> None
     assert entry.told == {"PaymentCancel": entry.opened_at}
 
 
+def test_two_reactions_to_one_event_are_refused() -> None:
+    with pytest.raises(TypeError, match="Two reactions hear StockFailed"):
+        Service[Payment]([cancel, listen], Ledger([]), MemoryBus())
+
+
 def test_orders_do_not_affect_each_other(payment: PaymentService) -> None:
     other = UUID(int=1)
     payment.hear(CREATED, a(StockFailed, order_id=other))
@@ -160,7 +165,7 @@ def test_an_event_heard_again_tells_the_same_fact_with_new_metadata(payment: Pay
     payment.hear(replace(CREATED, metadata=Metadata(hops=7)), event_id="second")
     assert payment.steps == ["record", "tell", "tell"]
     first, second = payment.told
-    assert second == replace(first, metadata=Metadata(causation_id="second", hops=8))
+    assert second == replace(first, metadata=Metadata("second", 8, CREATED.answers))
 
 
 def test_an_event_that_told_nothing_tells_nothing_when_heard_again() -> None:
@@ -213,6 +218,43 @@ def test_another_reason_is_a_contradiction_too(payment: PaymentService, counted:
     assert counted()["Contradictions"] == 1
 
 
+# -- two versions of one order ----------------------------------------------------------------------------------------
+
+ANOTHER = replace(CREATED, quantity=3)
+
+
+def of(created: OrderCreated, event: Event) -> Event:
+    """The event as it follows from this version of the order."""
+    return replace(event, metadata=Metadata(answers=created.answers))
+
+
+def test_every_fact_says_which_version_of_the_order_it_follows_from(payment: PaymentService) -> None:
+    payment.hear(CREATED, of(ANOTHER, a(StockFailed)), a(ShipmentFail))
+    assert {told.answers for told in payment.told} == {CREATED.answers}
+
+
+def test_the_version_is_known_from_whatever_is_heard_first(payment: PaymentService) -> None:
+    payment.hear(of(CREATED, a(StockFailed)))
+    assert payment.told[0].answers == CREATED.answers
+
+
+def test_an_event_put_by_hand_says_nothing_of_a_version(payment: PaymentService, counted: Counted) -> None:
+    payment.hear(a(StockFailed), CREATED, a(ShipmentFail))
+    assert [told.answers for told in payment.told] == [None, CREATED.answers, CREATED.answers]
+    assert "Contradictions" not in counted()
+
+
+@pytest.mark.parametrize("version", [CREATED, ANOTHER])
+def test_what_follows_from_another_version_is_a_contradiction(
+    payment: PaymentService, logged: Logged, counted: Counted, version: OrderCreated
+) -> None:
+    payment.hear(CREATED, of(version, a(StockFailed)))
+    assert payment.state.status == "CANCELLED"
+    is_another = version is ANOTHER
+    assert counted()["Contradictions"] == is_another
+    assert any("another version of the order" in line for line in logged()) is is_another
+
+
 # -- when others write, and when things break --------------------------------------------------------------------------
 
 
@@ -239,7 +281,7 @@ def test_a_service_decides_on_what_another_write_has_changed(
 ) -> None:
     interleave(monkeypatch, payment.ledger, lambda: payment.hear(a(StockFailed)))
     payment.hear(CREATED)
-    assert payment.state == Payment(status="CANCELLED")
+    assert payment.state == Payment(status="CANCELLED", answers=CREATED.answers)
     assert [told.name for told in payment.told] == ["PaymentCancel", "PaymentCancel"]
 
 

@@ -13,11 +13,13 @@ from inventory.reactions import Reservation
 from order.reactions import Order
 from payment.reactions import Payment
 from saga.dynamodb import DynamoLedger
+from saga.event import Timestamp
 from saga.ledger import Entry, State
 from sagactl.design import choreography
 from sagactl.local.functions import tables
 from sagactl.stack import audit, aws, entries, shop
 from sagactl.stack.deployed_stack import Stack
+from sagactl.stack.journal import Summary
 from shipping.reactions import Shipment
 
 PRODUCT, STOCKED = "item-001", 500
@@ -27,6 +29,8 @@ CHARGED = Payment(status="CHARGED", amount=Amount(1000))
 RESERVED = Reservation(status="RESERVED", product_id=PRODUCT, quantity=2)
 SHIPPED = Shipment(status="SHIPPED", paid=True, quantity=2)
 
+PENDING = Order(status="PENDING", open_shard=0, due_at=Timestamp("2999-01-01T00:00:00.000Z"))
+LATE = replace(PENDING, due_at=AT)
 FAILED = replace(COMPLETED, status="FAILED", reason="a reason")
 DECLINED, REFUNDED = replace(CHARGED, status="DECLINED"), replace(CHARGED, status="CANCELLED")
 OUT_OF_STOCK, RELEASED = replace(RESERVED, status="OUT_OF_STOCK"), replace(RESERVED, status="RELEASED")
@@ -143,3 +147,38 @@ def test_stock_that_appears_or_vanishes_is_a_problem(stack: Stack) -> None:
         "item-002: 500 available or held, 0 stocked",
         "item-003: 0 available or held, 1 stocked",
     ]
+
+
+LAST_TOLD = "2026-01-31T12:00:01.000Z"
+
+
+def told(status: str, *events: str) -> Summary:
+    """The journal's summary of the order."""
+    return Summary(str(ORDER_ID), status, AT, dict.fromkeys(events, LAST_TOLD))
+
+
+# fmt: off
+DEPLOYED: list[tuple[tuple[State, ...], Summary, list[str]]] = [
+    # what is recorded                       what the journal has        what is said
+    ((COMPLETED, CHARGED, RESERVED, SHIPPED), told("COMPLETED", "ShipmentOK"), []),
+    ((FAILED, REFUNDED, RELEASED, REFUSED),   told("FAILED", "OrderFailed"),   []),
+    ((PENDING, CHARGED),                      told("PENDING", "OrderCreated"), []),
+    ((DECLINED,),                             told("FAILING", "PaymentFail"),  []),
+    ((LATE, CHARGED),                         told("PENDING", "OrderCreated"), ["the watchdog has not asked about it"]),
+    ((CHARGED,),                              told("PENDING", "PaymentOK"),    ["CHARGED, but the order service"]),
+    ((FAILED, CHARGED, RELEASED, REFUSED),    told("FAILED", "OrderFailed"),   ["'payment': 'CHARGED'"]),
+    ((FAILED, REFUNDED, RELEASED, REFUSED),   told("FAILED", "ShipmentFail"),  ["the journal has no OrderFailed"]),
+    ((COMPLETED, CHARGED, RESERVED, SHIPPED), told("FAILED", "OrderFailed"),   ["OrderFailed was told, but"]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("states", "summary", "said"), DEPLOYED)
+def test_a_deployed_order_is_compared_with_what_was_told(
+    stack: Stack, states: tuple[State, ...], summary: Summary, said: list[str]
+) -> None:
+    record(stack, states)
+    found = audit.audit_deployed(stack, [summary])
+    assert len(found) == len(said)
+    for problem, part in zip(found, said, strict=True):
+        assert part in problem

@@ -21,6 +21,7 @@ let shownAs = ""; // what of it is on the page
 
 export function startStory() {
   byId("copy").addEventListener("click", copyLink);
+  byId("cancel").addEventListener("click", cancelOrder);
   new ResizeObserver(redrawSequence).observe(byId("story"));
   setInterval(showWaits, WAITS_PERIOD_MS);
 }
@@ -39,6 +40,7 @@ export async function showStory(orderId) {
   chosenAt = Date.now();
   story = null;
   shownAs = "";
+  byId("cancel-said").textContent = "";
   byId("story-shown").hidden = true;
   byId("story-none").hidden = false;
   byId("story-none").textContent = orderId ? "Loading…" : NO_ORDER;
@@ -74,6 +76,7 @@ function showIfChanged() {
   byId("story-shown").hidden = false;
   byId("story-status").replaceChildren(statusBadge(story.status));
   byId("story-id").textContent = story.orderId;
+  byId("cancel").hidden = !isStoryOpen();
   redrawSequence();
   showTimeline(story.events);
   showRecords(story.states);
@@ -90,6 +93,18 @@ function showWaits() {
 function waitRow({ what, sinceMs }) {
   const waitedMs = sinceMs + Date.now() - story.readAt;
   return el("li", {}, `Waiting for ${durationText(waitedMs)}: ${what}.`);
+}
+
+/** Shipping decides whether it comes in time: the story shows what became of it. */
+async function cancelOrder() {
+  const asked = chosenId;
+  let said = "Asked to cancel.";
+  try {
+    await ask(`orders/${encodeURIComponent(asked)}/cancel`, {});
+  } catch (error) {
+    said = error.message;
+  }
+  if (asked === chosenId) byId("cancel-said").textContent = said;
 }
 
 async function copyLink() {

@@ -1,0 +1,58 @@
+"""`saga audit`: do the deployed orders keep what docs/reliability.md promises?"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from saga.event import Timestamp
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
+from sagactl.stack import journal
+from sagactl.stack.audit import audit_deployed
+from sagactl.stack.deployed_stack import find
+from sagactl.terminal import err, plural, progress, result
+
+ORDERS_MAX = 100_000
+HOURS = 24
+
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help=f"Orders opened since then, such as 2026-01-31T12:00Z. Default: {HOURS} h ago."
+    ),
+]
+
+
+def audit(
+    since: Since = None,
+    port: Port = None,
+    aws: Aws = False,
+    stack_name: StackName = STACK_NAME,
+    as_json: Json = False,
+) -> None:
+    """Check every order against what always holds.
+
+    Orders come from the journal; each is compared with what every service has recorded. An open order is
+    right as long as the watchdog is not late with it. Reads four items an order and changes nothing.
+    Exits with 1 if anything is wrong.
+    """
+    moment = _moment(since)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
+    with err.status("Reading the journal"):
+        orders = journal.orders(stack, limit=ORDERS_MAX, since=moment)
+    title = f"Checking {plural(len(orders), 'order')}"
+    problems = audit_deployed(stack, progress(orders, title, len(orders)))
+    shown = [*problems, f"{plural(len(orders), 'order')} since {moment} checked, {plural(len(problems), 'problem')}."]
+    fields = {"since": moment, "orders": len(orders), "isWhole": len(orders) < ORDERS_MAX, "problems": problems}
+    result(fields, "\n".join(shown), as_json=as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _moment(text: str | None) -> Timestamp:
+    if text is None:
+        return Timestamp.of(datetime.now(UTC) - timedelta(hours=HOURS))
+    try:
+        return Timestamp.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--since'") from None
