@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from sagactl.page import broadcast
 from sagactl.page.activity import RecentActivity
 from sagactl.page.broadcast import Broadcast
 from sagactl.page.endpoints import ORDERS_PER_PAGE
-from sagactl.page.serving import served
+from sagactl.page.serving import bound, served
 from sagactl.page.stack_cache import StackCache
 from sagactl.stack import aws, journal
 from sagactl.stack.deployed_stack import Stack
@@ -154,6 +155,11 @@ def test_every_answer_says_so_when_localstack_is_down() -> None:
             answer = httpx.get(f"{address}{path}")
             said = answer.json()["problems"]
             assert (answer.status_code, said) == (503, ["No LocalStack answers. Start it: saga up."])
+
+
+def test_who_comes_before_the_server_runs_is_kept_waiting() -> None:
+    with bound(0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
+        pass
 
 
 # -- what it answers

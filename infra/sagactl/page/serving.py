@@ -43,7 +43,7 @@ def server(find: Callable[[], Stack]) -> "uvicorn.Server":
 
 
 def bound(port: int) -> socket.socket:
-    """A socket on this port of this machine. Raises SagaError if the port is taken."""
+    """A socket on this port of this machine, which keeps who calls waiting. Raises SagaError if the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -51,6 +51,7 @@ def bound(port: int) -> socket.socket:
     except OSError:
         listener.close()
         raise SagaError(f"Port {port} is taken", "Choose another: saga watch --page-port N") from None
+    listener.listen()  # or a browser that is faster than the server would be refused
     return listener
 
 
