@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """
     try:
         return run(event, context.get_remaining_time_in_millis)
-    except Exception as error:
+    except Exception as error:  # whatever it is, it is counted and logged before Lambda tries again
         count("Failures")
         logger.error(f"{type(error).__name__}: {error}")
         raise

@@ -9,8 +9,7 @@ from localstack.services.plugins import Service, aws_provider
 
 @aws_provider(api="s3", name="own_folder")
 def s3() -> Service:
-    # Imported here, as LocalStack does, because it takes long.
-    from localstack.services.s3.provider import S3Provider  # noqa: PLC0415
-    from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore  # noqa: PLC0415
+    from localstack.services.s3.provider import S3Provider  # noqa: PLC0415  # takes long: only once S3 is asked for
+    from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore  # noqa: PLC0415  # likewise
 
     return Service.for_provider(S3Provider(EphemeralS3ObjectStore()))

@@ -28,7 +28,7 @@ def open_what_is_closed() -> None:
         pass
     os.close(opened)
     if sys.stderr is None:
-        sys.stderr = open(_STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(_STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # open to the end
     if is_closed:
         sys.exit("error: The standard output is closed. Send it somewhere, such as to /dev/null.")
 

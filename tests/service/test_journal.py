@@ -267,8 +267,8 @@ def test_only_what_failed_goes_back_to_the_queue(
 def test_what_dynamodb_leaves_out_of_a_batch_is_written_by_itself(
     journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leaving_out(RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803
-        return {"UnprocessedItems": {table: requests[1:3] for table, requests in RequestItems.items()}}
+    def leaving_out(**asked: dict[str, list[Any]]) -> dict[str, Any]:
+        return {"UnprocessedItems": {table: requests[1:3] for table, requests in asked["RequestItems"].items()}}
 
     monkeypatch.setattr(journal.app.dynamodb, "batch_write_item", leaving_out)
     assert journal.write(*[record(said, f"m{n}") for n, said in enumerate(story)]) == []

@@ -1,6 +1,7 @@
 """One item in memory, updated as DynamoDB updates it, as far as the journal's expressions go."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,8 +18,7 @@ class Refusal(ClientError):
 class ItemInMemory:
     """Stands for a client of DynamoDB whose table has this item alone."""
 
-    class exceptions:  # noqa: N801  # as boto3's clients have it
-        ConditionalCheckFailedException = Refusal
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=Refusal)
 
     def __init__(self, attributes: dict[str, Any]) -> None:
         self.attributes = attributes

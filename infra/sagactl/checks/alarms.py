@@ -97,7 +97,7 @@ def _values(dimension: str) -> set[str]:
 
 def _notification(alarm: dict[str, Any]) -> Iterator[str]:
     """It says what to do and notifies, but not of a stack that was just deployed, of which there is no data yet."""
-    if len(alarm["AlarmDescription"].split(". ")) < 2 and ":" not in alarm["AlarmDescription"]:  # noqa: PLR2004
+    if not any(mark in alarm["AlarmDescription"] for mark in (". ", ":")):
         yield "has to say what to do, too, in a second sentence of its AlarmDescription"
     if not alarm.get("AlarmActions") or not alarm.get("OKActions"):
         yield f"notifies nobody:\n{NOTIFY}"

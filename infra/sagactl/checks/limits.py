@@ -7,7 +7,7 @@ from sagactl.design import template
 from sagactl.design.template import Function, logical_id, resources, text
 
 RETENTION_MAX_SECONDS = 1_209_600
-RETRY_DELAYS_SECONDS = 60 + 120  # after which Lambda invokes a function again that failed at an event
+RETRY_DELAYS_SECONDS = (60, 120)  # after which Lambda invokes a function again that failed at an event
 OUTAGE_SECONDS = 3600  # for which nothing may give up
 WINDOWS = 6  # times the function's time-out, which AWS asks of a queue's visibility time-out
 MINUTE_SECONDS = 60
@@ -36,7 +36,8 @@ def _default(parameter: str) -> float:
 def _retries(function: Function) -> Iterator[str]:
     """Lambda keeps an event for an hour at least, and so does EventBridge."""
     shared = template.TEMPLATE["Globals"]["Function"]["EventInvokeConfig"]
-    if shared["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS or shared["MaximumRetryAttempts"] != 2:  # noqa: PLR2004
+    retries = len(RETRY_DELAYS_SECONDS)
+    if shared["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS or shared["MaximumRetryAttempts"] != retries:
         yield "Globals: Lambda should retry twice, in an hour at least"
     for rule in template.rules():
         if rule.function == function and rule.target["RetryPolicy"]["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS:
@@ -74,7 +75,7 @@ def _deadline() -> Iterator[str]:
     attempts_seconds = 3 * max(
         timeout_seconds(rule.function) for rule in template.rules() if rule.function and rule.pattern
     )
-    wanted = RETRY_DELAYS_SECONDS + attempts_seconds
+    wanted = sum(RETRY_DELAYS_SECONDS) + attempts_seconds
     if _default("DeadlineSeconds") < wanted:
         yield f"DeadlineSeconds: an event may be handled in the last attempt, after {wanted} s"
     if _default("OldestOpenAlarmSeconds") < OLD_AFTER_DEADLINES * _default("DeadlineSeconds"):

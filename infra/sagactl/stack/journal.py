@@ -24,11 +24,11 @@ class _Keys(NamedTuple):
 
     key: str
     sort: str
-    arguments: dict[str, str] = {}  # noqa: RUF012  # nobody changes it
+    arguments: dict[str, str]
 
 
 _ORDERS = _Keys("stateShard", "opened", {"IndexName": "orders"})
-_BATCHES = _Keys("orderId", "sort")
+_BATCHES = _Keys("orderId", "sort", {})
 
 
 @dataclass(frozen=True)

@@ -36,18 +36,19 @@ class Watchdog:
     def client(self, _service: str) -> Any:
         return self
 
-    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
-        assert FunctionName == "saga-order-watchdog"
-        self.asked.append(json.loads(Payload))
+    def invoke(self, **arguments: str) -> dict[str, Any]:
+        assert arguments["FunctionName"] == "saga-order-watchdog"
+        self.asked.append(json.loads(arguments["Payload"]))
         return {"Payload": io.BytesIO(json.dumps(self.answer).encode())} | self.failure
 
 
 @pytest.fixture
 def watchdog(monkeypatch: pytest.MonkeyPatch) -> Watchdog:
-    watchdog: Any = Watchdog()
-    stack = Stack(watchdog, {"OrderWatchdogFunction": "saga-order-watchdog", "OrderTable": "OrderTable"})
+    watchdog = Watchdog()
+    where: Any = watchdog
+    stack = Stack(where, {"OrderWatchdogFunction": "saga-order-watchdog", "OrderTable": "OrderTable"})
     monkeypatch.setattr(commands_expire, "find", lambda **_: stack)
-    return watchdog  # type: ignore[no-any-return]
+    return watchdog
 
 
 def run(*arguments: str) -> Result:

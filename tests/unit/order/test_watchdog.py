@@ -83,22 +83,23 @@ class Simulated:
     def get_paginator(self, _operation: str) -> Any:
         return SimpleNamespace(paginate=self._query)
 
-    def _query(self, ExpressionAttributeValues: Any, **_: Any) -> Iterator[Any]:  # noqa: N803  # boto3's name
-        shard = self._shards[int(ExpressionAttributeValues[":shard"]["N"])]
+    def _query(self, **asked: Any) -> Iterator[Any]:
+        shard = self._shards[int(asked["ExpressionAttributeValues"][":shard"]["N"])]
         items = sorted(shard.values(), key=lambda item: item["dueAt"]["S"])
         for start in range(0, max(1, len(items)), PAGE):
             self._call("Query", OPEN_SHARDS)
             yield {"Items": items[start : start + PAGE]}
 
-    def update_item(self, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> None:  # noqa: N803
+    def update_item(self, **asked: Any) -> None:
         self._call("UpdateItem")
-        order_id = Key["orderId"]["S"]
+        order_id = asked["Key"]["orderId"]["S"]
+        values = asked["ExpressionAttributeValues"]
         item = self._shards[UUID(order_id).int % OPEN_SHARDS].get(order_id)
-        if item is None or item["dueAt"] != ExpressionAttributeValues[":read"]:
+        if item is None or item["dueAt"] != values[":read"]:
             raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
-        item["dueAt"] = ExpressionAttributeValues[":due"]
+        item["dueAt"] = values[":due"]
 
-    def put_events(self, Entries: Any) -> Any:  # noqa: N803
+    def put_events(self, Entries: Any) -> Any:  # noqa: N803  # boto3's name
         self._call("PutEvents")
         if self.refuses:
             return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
@@ -200,7 +201,7 @@ def test_so_many_batches_are_told_at_once() -> None:
     all_at_once = threading.Barrier(watchdog.WORKERS, timeout=10)
     tell = aws.put_events
 
-    def tell_together(Entries: Any) -> Any:  # noqa: N803
+    def tell_together(Entries: Any) -> Any:  # noqa: N803  # boto3's name
         all_at_once.wait()
         return tell(Entries)
 
@@ -236,7 +237,7 @@ def test_metrics_come_before_telling_and_even_if_nothing_can_be_told(counted: Co
 def test_a_batch_that_is_refused_does_not_keep_the_others_from_being_told() -> None:
     aws = Simulated([late(number) for number in range(ENTRIES_MAX * 3)], NOW, ships=False)
     tell = aws.put_events
-    aws.put_events = lambda Entries: refused_if_first(tell, Entries)  # type: ignore[method-assign]  # noqa: N803
+    aws.put_events = lambda **asked: refused_if_first(tell, asked["Entries"])  # type: ignore[method-assign]  # for a moment
     with pytest.raises(Exception, match="InternalFailure"):
         aws.run()
     assert len(aws.told) == ENTRIES_MAX * 2
@@ -260,7 +261,7 @@ def test_a_due_time_that_another_writer_changed_is_left_alone() -> None:
         aws.open(UUID(int=0), NOW, NOW)
         move_on(**arguments)
 
-    aws.update_item = after_the_other  # type: ignore[method-assign,assignment]
+    aws.update_item = after_the_other  # type: ignore[method-assign]
     assert aws.run() == {"told": 1, "left": 0}
     assert aws.due_at(UUID(int=0)) == NOW
 
