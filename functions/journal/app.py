@@ -10,6 +10,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from journal.items import batch_entry, journal_entry, opened_earlier, summary
@@ -26,8 +28,13 @@ dynamodb = boto3.client("dynamodb", config=CONFIG)
 table = os.environ["TABLE_NAME"]
 kept_seconds = int(os.environ["JOURNAL_DAYS"]) * 86_400
 pool = ThreadPoolExecutor(WRITERS)
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 type Item = dict[str, Any]
+
+
+class NotJournaled(Exception):
+    """The event was not written down in full. It goes back to the queue."""
 
 
 class Read(NamedTuple):
@@ -44,20 +51,37 @@ class Read(NamedTuple):
     def sort(self) -> str:
         return str(self.entry["sort"]["S"])
 
+    @property
+    def log_keys(self) -> dict[str, Any]:
+        return {
+            "messageId": self.message_id,
+            "orderId": self.order_id,
+            "detailType": self.entry["detailType"]["S"],
+            "correlation_id": self.entry["eventId"]["S"],
+        }
+
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Writes down a batch of events: each event, then each order's summary once, then what the batch had.
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """Writes down a batch of events. Only what failed goes back to the queue."""
+    written = _write(event["Records"])
 
-    Only what failed goes back to the queue. Doing any of it twice changes nothing more.
+    def report(record: SQSRecord) -> None:
+        if record.message_id not in written:
+            raise NotJournaled(record.message_id)
+
+    return process_partial_response(event, report, processor, context)
+
+
+def _write(records: Sequence[dict[str, Any]]) -> set[str]:
+    """Writes each event, then each order's summary once, then what the batch had. Returns the messages done with.
+
+    Doing any of it twice changes nothing more.
     """
-    records = event["Records"]
     read = [one for one in map(_read, records) if one]
     events = _all(_write_events, itertools.batched(read, ITEMS_MAX, strict=False))
     written = _all(_update_summary, _by_order(events))
-    named = {one.message_id for one in _name_batch(written)}
-    failed = [record["messageId"] for record in records if record["messageId"] not in named]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return {one.message_id for one in _name_batch(written)}
 
 
 def _all(write: Any, parts: Any) -> list[Read]:
@@ -89,7 +113,7 @@ def _write_events(events: Sequence[Read]) -> list[Read]:
     except ClientError:
         left = requests
     except BotoCoreError:
-        logger.exception("not journaled", messageIds=[one.message_id for one in events])
+        _log_each("not journaled", events)
         return []
     again = {(one["PutRequest"]["Item"]["orderId"]["S"], one["PutRequest"]["Item"]["sort"]["S"]) for one in left}
     return [one for one in events if (one.order_id, one.sort) not in again or _write_event(one)]
@@ -99,9 +123,15 @@ def _write_event(one: Read) -> bool:
     try:
         dynamodb.put_item(TableName=table, Item=one.entry)
     except FAILURES:
-        logger.exception("not journaled", messageId=one.message_id, orderId=one.order_id)
+        _log_each("not journaled", [one])
         return False
     return True
+
+
+def _log_each(message: str, events: Sequence[Read]) -> None:
+    """Logs the error in progress once for each event that it concerns, so that a line is found by the event's order."""
+    for one in events:
+        logger.exception(message, **one.log_keys)
 
 
 def _update_summary(events: Sequence[Read]) -> Sequence[Read]:
@@ -113,7 +143,7 @@ def _update_summary(events: Sequence[Read]) -> Sequence[Read]:
         if earlier:
             _unless_overtaken(earlier)
     except FAILURES:
-        logger.exception("not in the order's summary", orderId=events[0].order_id)
+        _log_each("not in the order's summary", events)
         return []
     return events
 
@@ -131,6 +161,6 @@ def _name_batch(events: Sequence[Read]) -> Sequence[Read]:
     try:
         dynamodb.put_item(TableName=table, Item=batch_entry([one.entry for one in events], Timestamp.now()))
     except FAILURES:
-        logger.exception("not in the list of what arrived")
+        _log_each("not in the list of what arrived", events)
         return []
     return events

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ReadTimeoutError
 from support.emulation import Function
 from support.given import a, envelope
 from support.item import ItemInMemory
@@ -274,6 +275,22 @@ def test_what_dynamodb_leaves_out_of_a_batch_is_written_by_itself(
     assert journal.write(*[record(said, f"m{n}") for n, said in enumerate(story)]) == []
     *events, _ = journal.items(order_of(story))
     assert [event["eventId"] for event in events] == [said["id"] for said in story[1:3]]
+
+
+@pytest.mark.parametrize("failing", ["batch_write_item", "update_item", "put_item"])
+def test_a_line_about_a_failure_is_joined_to_each_event_that_it_concerns(
+    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, logged: Logged, failing: str
+) -> None:
+    def hangs(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
+
+    monkeypatch.setattr(journal.app.dynamodb, failing, hangs)
+    messages = [f"m{n}" for n in range(len(story))]
+    assert journal.write(*map(record, story, messages)) == messages
+    lines = [json.loads(line) for line in logged()]
+    said = {(line["messageId"], line["orderId"], line["detailType"], line["correlation_id"]) for line in lines}
+    events = [(str(order_of(story)), event["detail-type"], event["id"]) for event in story]
+    assert said == {(message, *event) for message, event in zip(messages, events, strict=True)}
 
 
 def test_a_batch_that_fails_whole_goes_back_whole(journal: Journal) -> None:
