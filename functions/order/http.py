@@ -100,6 +100,7 @@ def cancel_order(order_id: str) -> Response[str]:
     Asking again is as good as asking once; what was lost the first time is told then.
     """
     known = known_order(order_id)
+    logger.append_keys(detailType=OrderCancelled.name)
     now = Timestamp.now()
     entry = service.learn(cancel(known.order_id, now), now).entry
     order = entry.state

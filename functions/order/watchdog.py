@@ -1,4 +1,6 @@
-"""The watchdog tells OrderExpired for every open order that is due, and moves its due time on; shipping answers.
+"""The watchdog tells OrderExpired for every order that is due, and moves its due time on.
+
+Shipping answers for an open order. For one that failed, order itself tells OrderFailed again.
 
 It has no memory and no window: what a run does not come to, or what was missed while it was away, stays due. The oldest
 due time comes first, so that each run goes on where the one before stopped.

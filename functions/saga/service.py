@@ -111,14 +111,12 @@ class Service[S: State]:
 
     def decide(self, event: Event, before: Entry[S] | None, at: Timestamp) -> tuple[S, type[Event] | None]:
         """Returns the new state, and the fact to tell."""
-        react = self.reactions[event.name]
-        if before is None:
-            state, told = react(event, None)
-            return self.dated(state, at), told
-        if before.state.contradicts(event):
+        known = before.state if before else None
+        opened_at = before.opened_at if before else at
+        if known is not None and known.contradicts(event):
             _contradiction("follows from another version of the order: what is decided stays")
-        state, told = react(event, before.state)
-        return self.dated(state, before.opened_at), told
+        state, told = self.reactions[event.name](event, known)
+        return self.dated(state, opened_at), told
 
     def _read(self, envelope: Mapping[str, Any]) -> Event:
         name = str(envelope.get("detail-type"))

@@ -14,7 +14,7 @@ from msgspec.structs import fields
 from support.answers import hold
 from support.emulation import Function, Heard, interleave, refusing
 from support.given import a, envelope
-from support.output import Counted
+from support.output import Counted, Logged
 
 from contracts.events import (
     EVENTS,
@@ -455,6 +455,15 @@ def test_an_order_is_asked_back(api: Api) -> None:
     assert isinstance(told, OrderCancelled)
     assert (told.order_id, told.timestamp) == (order_id, api.get(order_id).content["cancelledAt"])
     assert told.answers
+
+
+def test_a_cancellation_is_logged_with_its_order(api: Api, logged: Logged) -> None:
+    order_id = api.post().order_id
+    logged()
+    api.cancel(order_id)
+    (line,) = map(json.loads, logged())
+    said = {"message": "cancelled", "orderId": str(order_id), "detailType": "OrderCancelled", "told": "OrderCancelled"}
+    assert line | said == line
 
 
 def test_asking_again_tells_the_same_fact(api: Api) -> None:
