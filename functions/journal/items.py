@@ -67,7 +67,7 @@ def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) 
         "eventId": envelope["id"],
         "detailType": envelope["detail-type"],
         "source": envelope["source"],
-        "detail": _json(kept).decode(),
+        "detail": in_utf8(kept).decode(),
     }
     numbers = {"expiresAt": arrived_ms // 1000 + kept_seconds}
     if len(kept) < len(detail):
@@ -98,9 +98,9 @@ def _order_id(claimed: Any) -> str:
 
 def _small_enough(detail: dict[str, Any], known: Container[str]) -> dict[str, Any]:
     """Returns the detail without its largest unknown fields, if it has more bytes than an item may."""
-    if len(_json(detail)) <= DETAIL_BYTES_MAX:
+    if len(in_utf8(detail)) <= DETAIL_BYTES_MAX:
         return detail
-    sizes = {name: len(_json({name: value})) for name, value in detail.items()}
+    sizes = {name: len(in_utf8({name: value})) for name, value in detail.items()}
     excess = sum(sizes.values()) - DETAIL_BYTES_MAX
     kept = dict(detail)
     for name in sorted(sizes, key=lambda name: (name in known, -sizes[name])):
@@ -118,8 +118,11 @@ def _known_fields(detail_type: str) -> set[str]:
     return known
 
 
-def _json(value: Any) -> bytes:
-    """As UTF-8, a third the size of escapes. Half a surrogate pair, for which UTF-8 has no form, stays escaped."""
+def in_utf8(value: Any) -> bytes:
+    """Returns a value as JSON in UTF-8, a third the size of escapes.
+
+    Half a surrogate pair, for which UTF-8 has no form, stays escaped.
+    """
     return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from contracts.events import EVENTS
+from journal.items import in_utf8
 from saga.bus import ENTRIES_MAX, EventBridgeBus, NotTold
 from saga.event import Event
 from saga.serialization import Refused, parse
@@ -110,7 +111,7 @@ def batches(entries: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]
 
 
 def _entry(fact: Fact, bus_name: str) -> dict[str, str]:
-    detail = json.dumps(fact.detail, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    detail = in_utf8(fact.detail).decode()
     return {"EventBusName": bus_name, "Source": fact.event.source, "DetailType": fact.event.name, "Detail": detail}
 
 
