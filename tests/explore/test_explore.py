@@ -32,7 +32,6 @@ BUDGETS = [
     (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WORLD),
     (Budget(refusals=2, watchdog=False), EVERY_WORLD),
     (Budget(), TWO_ORDERS),
-    (Budget(conflicts=1, watchdog=False), TWO_ORDERS),
 ]
 EVENTS_MAX = 7
 
@@ -47,6 +46,7 @@ CASES = [
     *((Budget(asks=1), world, "POST") for world in EVERY_WORLD),
     *((Budget(), world, "POST") for world in CANCELLED),
     (Budget(asks=1, conflicts=1), World(), "POST"),
+    (Budget(conflicts=1, watchdog=False), TWO_ORDERS[0], "POST"),
     (Budget(losses=1), CANCELLED[0], "POST"),
     (Budget(crashes=1, watchdog=False), CANCELLED[0], "POST"),
     (Budget(crashes=1, watchdog=False), TWO_VERSIONS[0], "POST"),
