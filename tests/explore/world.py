@@ -243,6 +243,8 @@ def hear(delivery: Delivery, faulty: Faulty) -> None:
         if delivery.service == HTTP:
             with patch.object(DOOR, "service", told):
                 answer = DOOR.handler(post(fact), CONTEXT)
+            if answer["statusCode"] == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise NotTold(answer)  # the client asks again
             assert answer["statusCode"] in _answers(fact), answer
         else:
             detail = json.loads(to_json(fact))

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from msgspec.structs import fields
 from support.answers import hold
 from support.emulation import Function, Heard, interleave, refusing
@@ -29,8 +30,9 @@ from contracts.events import (
 )
 from contracts.values import CANCELLED, Amount
 from order.triggers import PlaceOrder
-from saga.bus import ATTEMPTS, NotTold
+from saga.bus import ATTEMPTS
 from saga.event import Event
+from saga.ledger import Conflict
 from saga.serialization import parse
 from sagactl.local.functions import CONTEXT, environment
 
@@ -180,11 +182,47 @@ def test_hearing_of_a_posted_order_changes_nothing(api: Api, function: Function,
 
 def test_an_order_that_could_not_be_told_is_recorded_so_that_the_watchdog_sees_it(api: Api, key: str) -> None:
     kept = api.kept()
-    with refusing(api.module.service.bus._client, ATTEMPTS), pytest.raises(NotTold):
-        api.post(key=key)
+    with refusing(api.module.service.bus._client, ATTEMPTS):
+        answer = api.post(key=key)
+    assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.headers["Location"] == f"orders/{answer.order_id}"
     assert (api.kept(), api.told()) == (kept + 1, [])
+    assert api.get(answer.order_id).content["status"] == "PENDING"
     assert api.post(key=key).content["status"] == "PENDING"
     assert [event.name for event in api.told()] == ["OrderCreated"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "tells"),
+    [
+        (Conflict(), HTTPStatus.ACCEPTED, ["OrderCreated"]),  # the SDK has repeated the write, which met itself
+        (ReadTimeoutError(endpoint_url="dynamodb"), HTTPStatus.SERVICE_UNAVAILABLE, []),
+    ],
+    ids=["repeated by the SDK", "given up"],
+)
+def test_a_record_whose_answer_is_lost_is_one_order(
+    api: Api, key: str, monkeypatch: pytest.MonkeyPatch, error: Exception, status: HTTPStatus, tells: list[str]
+) -> None:
+    kept = api.kept()
+    unanswered(monkeypatch, api.module.service.ledger, error)
+    first = api.post(key=key)
+    assert (first.status, [event.name for event in api.told()]) == (status, tells)
+    assert api.get(first.order_id).content["status"] == "PENDING"
+    again = api.post(key=key)
+    assert (again.status, again.order_id, api.kept()) == (HTTPStatus.ACCEPTED, first.order_id, kept + 1)
+    assert [event.name for event in api.told()] == ["OrderCreated"]
+
+
+def unanswered(patch: pytest.MonkeyPatch, ledger: Any, error: Exception) -> None:
+    """The next record is made, and then the error raised all the same."""
+    record = ledger.record
+
+    def record_in_vain(*entries: Any) -> None:
+        patch.setattr(ledger, "record", record)
+        record(*entries)
+        raise error
+
+    patch.setattr(ledger, "record", record_in_vain)
 
 
 # -- placing it again -------------------------------------------------------------------------------------------------
@@ -515,8 +553,9 @@ def test_an_order_that_nobody_knows_is_not_cancelled(api: Api, order_id: object)
 def test_a_cancellation_that_was_not_told_is_told_when_asked_again(api: Api) -> None:
     order_id = api.post().order_id
     api.told()
-    with refusing(api.module.service.bus._client, ATTEMPTS), pytest.raises(NotTold):
-        api.cancel(order_id)
+    with refusing(api.module.service.bus._client, ATTEMPTS):
+        answer = api.cancel(order_id)
+    assert (answer.status, answer.order_id) == (HTTPStatus.SERVICE_UNAVAILABLE, order_id)
     assert api.told() == []
     api.cancel(order_id)
     (told,) = api.told()

@@ -6,18 +6,21 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
-from support.given import a, envelope
+from support.given import AT, ORDER_ID, a, envelope
 from support.output import Counted, Logged
 
 from contracts.events import OrderCreated
 from saga import sdk
+from saga.dynamodb import marshal
 from saga.sdk import ATTEMPTS
 from sagactl.local.functions import CONTEXT, load
 from sagactl.local.in_process import request
@@ -29,6 +32,7 @@ ANSWERS: dict[str, Any] = {
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
 }
 UNKNOWN_ORDER: dict[str, Any] = {}
+OPEN = {"orderId": str(ORDER_ID), "version": 1, "openedAt": AT, "status": "PENDING", "heard": {}, "told": {}}
 THROTTLED = {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down"}
 REASONS = [{"Code": "None"}, {"Code": "ThrottlingError"}]
 CANCELLED = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "CancellationReasons": REASONS}
@@ -45,6 +49,7 @@ class Endpoint(ThreadingHTTPServer):
         self.hangs: set[str] = set()
         self.errors: dict[str, list[Any]] = defaultdict(list)
         self.asked: Counter[str] = Counter()
+        self.known: dict[str, Any] = {}  # what GetItem answers, by the order's ID
         self.over = threading.Event()
 
 
@@ -62,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.errors[operation]:
             self._answer(400, self.server.errors[operation].pop())
         elif "orderId" in body.get("Key", {}):
-            self._answer(200, UNKNOWN_ORDER)
+            self._answer(200, self.server.known.get(body["Key"]["orderId"]["S"], UNKNOWN_ORDER))
         else:
             self._answer(200, ANSWERS.get(operation, {}))
 
@@ -103,13 +108,66 @@ def test_an_event_is_given_up_with_a_log_line_and_a_metric(
     assert counted()["Failures"] == 1
 
 
-def test_a_post_is_given_up_with_a_log_line_and_a_metric(endpoint: Endpoint, logged: Logged, counted: Counted) -> None:
+@pytest.mark.parametrize("hanging", ["GetItem", "PutItem"])
+def test_a_post_is_given_up_with_the_orders_id_a_log_line_and_a_metric(
+    endpoint: Endpoint, logged: Logged, counted: Counted, hanging: str
+) -> None:
+    """The record may have been made: what is sure is that nobody has heard of the order."""
     http = load("order.http")
-    endpoint.hangs = {"GetItem"}
-    with pytest.raises(ReadTimeoutError):
-        http.handler(request("POST", "/orders", json.dumps(ORDER)), CONTEXT)
+    endpoint.hangs = {hanging}
+    status, answer, headers = ask(http, request("POST", "/orders", json.dumps(ORDER)))
+    assert status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert headers["Location"] == [f"orders/{UUID(answer['orderId'])}"]
+    assert endpoint.asked["PutEvents"] == 0
     assert json.loads(logged()[-1])["message"].startswith("ReadTimeoutError: ")
     assert counted()["Failures"] == 1
+
+
+def test_a_post_that_may_have_been_told_is_accepted(endpoint: Endpoint, logged: Logged, counted: Counted) -> None:
+    """Whoever is told that it failed, and posts again without a key, would order twice."""
+    http = load("order.http")
+    endpoint.hangs = {"PutEvents"}
+    status, answer, headers = ask(http, request("POST", "/orders", json.dumps(ORDER)))
+    assert (status, answer["status"]) == (HTTPStatus.ACCEPTED, "PENDING")
+    assert headers["Location"] == [f"orders/{UUID(answer['orderId'])}"]
+    assert endpoint.asked["PutEvents"] == ATTEMPTS
+    failed, placed = map(json.loads, logged())
+    assert failed["message"].startswith("ReadTimeoutError: ")
+    assert (placed["message"], placed["told"]) == ("placed", "unknown")
+    assert counted() == {"Failures": 1, "SagasStarted": 1}
+
+
+def test_a_post_that_eventbridge_throttles_is_not_accepted(endpoint: Endpoint) -> None:
+    http = load("order.http")
+    endpoint.errors["PutEvents"] = [THROTTLED] * ATTEMPTS
+    status, answer, _ = ask(http, request("POST", "/orders", json.dumps(ORDER)))
+    assert (status, bool(answer["orderId"])) == (HTTPStatus.SERVICE_UNAVAILABLE, True)
+
+
+@pytest.mark.parametrize("hanging", ["GetItem", "PutItem", "PutEvents"])
+def test_a_cancellation_that_may_not_have_been_told_is_asked_for_again(
+    endpoint: Endpoint, counted: Counted, hanging: str
+) -> None:
+    http = load("order.http")
+    order_id = str(ORDER_ID)
+    endpoint.known = {order_id: {"Item": marshal(OPEN)}}
+    endpoint.hangs = {hanging}
+    status, answer, _ = ask(http, request("POST", f"/orders/{order_id}/cancel"))
+    assert (status, answer["orderId"]) == (HTTPStatus.SERVICE_UNAVAILABLE, order_id)
+    assert counted()["Failures"] == 1
+
+
+def test_a_status_that_can_not_be_read_is_no_order_that_is_not_there(endpoint: Endpoint) -> None:
+    http = load("order.http")
+    endpoint.hangs = {"GetItem"}
+    status, answer, _ = ask(http, request("GET", f"/orders/{ORDER_ID}"))
+    assert (status, answer["orderId"]) == (HTTPStatus.SERVICE_UNAVAILABLE, str(ORDER_ID))
+
+
+def ask(http: Any, event: dict[str, Any]) -> tuple[HTTPStatus, dict[str, Any], dict[str, list[str]]]:
+    """Returns the answer's status, content and headers."""
+    answer = http.handler(event, CONTEXT)
+    return HTTPStatus(answer["statusCode"]), json.loads(answer["body"]), answer["multiValueHeaders"]
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "PutEvents"])

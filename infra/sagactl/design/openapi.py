@@ -54,6 +54,14 @@ class Problems(Struct, forbid_unknown_fields=True):
     problems: list[str]
 
 
+class Unavailable(Struct, rename="camel", forbid_unknown_fields=True):
+    """AWS fails, and the request may have been recorded all the same. `orderId` is the order's."""
+
+    message: str
+    problems: list[str]
+    order_id: OrderId
+
+
 def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
@@ -70,7 +78,7 @@ def document() -> dict[str, Any]:
             "/orders/{orderId}/cancel": {"post": _cancel()},
         },
         "components": {
-            "schemas": components(PlaceOrder, Placed, OrderStatus, Problems),
+            "schemas": components(PlaceOrder, Placed, OrderStatus, Problems, Unavailable),
             "securitySchemes": {
                 "sigv4": {
                     "type": "apiKey",
@@ -91,9 +99,16 @@ def _post() -> dict[str, Any]:
         "schema": {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
     }
     placed = _answer("The order is recorded, and OrderCreated is told. GET returns its status from then on.", Placed)
+    untold = _answer(
+        "Nobody has heard of the order. If it is recorded, it fails by itself, unless the request is repeated with the "
+        "same Idempotency-Key: then it goes on. Without a key, the repetition is another order.",
+        Unavailable,
+    )
     location = {
-        "description": "Where to get the order's status.",
-        "schema": {"type": "string", "format": "uri-reference"},
+        "Location": {
+            "description": "Where to get the order's status.",
+            "schema": {"type": "string", "format": "uri-reference"},
+        }
     }
     return {
         "operationId": "placeOrder",
@@ -101,11 +116,12 @@ def _post() -> dict[str, Any]:
         "parameters": [key],
         "requestBody": {"required": True, "content": _json(PlaceOrder)},
         "responses": {
-            "202": placed | {"headers": {"Location": location}},
+            "202": placed | {"headers": location},
             "400": _answer("The body or the Idempotency-Key is not valid.", Problems),
             "409": _answer("The Idempotency-Key was used with another body.", Problems),
             "413": _answer("The body is too long.", Problems),
             "415": _answer("The Content-Type is not application/json.", Problems),
+            "503": untold | {"headers": location},
         },
     }
 
@@ -118,6 +134,7 @@ def _get() -> dict[str, Any]:
         "responses": {
             "200": _answer("The order and its status.", OrderStatus),
             "404": _answer("There is no such order.", Problems),
+            "503": _answer("The status can't be read now.", Unavailable),
         },
     }
 
@@ -136,6 +153,7 @@ def _cancel() -> dict[str, Any]:
             ),
             "404": _answer("There is no such order.", Problems),
             "409": _answer("The order is COMPLETED.", Problems),
+            "503": _answer("The order may not be cancelled. Ask again.", Unavailable),
         },
     }
 

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
 
-def place_order(stack: Stack, order: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    """Calls POST /orders; `key` is the Idempotency-Key. Raises SagaError with what the API refuses."""
-    headers = {"Content-Type": "application/json"}
-    if key is not None:
-        headers["Idempotency-Key"] = key
+class Unavailable(SagaError):
+    """The API failed at a request that is right, and that it may have recorded. To repeat it does no harm."""
+
+
+def place_order(stack: Stack, order: dict[str, Any], key: str) -> dict[str, Any]:
+    """Calls POST /orders; `key` is the Idempotency-Key. Raises SagaError with what the API refuses; Unavailable."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     return _accepted("Fix the order and try again", *_call(stack, "POST", "/orders", headers, json.dumps(order)))
 
 
 def cancel_order(stack: Stack, order_id: str) -> dict[str, Any]:
-    """Calls POST /orders/{orderId}/cancel. Raises SagaError if there is no such order, or if it is COMPLETED."""
+    """Calls POST /orders/{orderId}/cancel.
+
+    Raises SagaError if there is no such order, or if it is COMPLETED; Unavailable.
+    """
     answer = _call(stack, "POST", f"/orders/{order_id}/cancel", {}, "")
     return _accepted(f"Look at the order: saga trace {order_id}", *answer)
 
@@ -65,10 +70,16 @@ def _call(stack: Stack, method: str, path: str, headers: dict[str, str], body: s
 
 
 def _accepted(remedy: str, status: int, answer: dict[str, Any]) -> dict[str, Any]:
-    if status != HTTPStatus.ACCEPTED:
-        problems = "; ".join(answer.get("problems", [answer.get("message", "no reason given")]))
-        raise SagaError(f"The API answers {status}: {problems}", remedy)
-    return answer
+    if status == HTTPStatus.ACCEPTED:
+        return answer
+    problems = "; ".join(answer.get("problems", [answer.get("message", "no reason given")]))
+    said = f"The API answers {status}: {problems}"
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise SagaError(said, remedy)
+    named = answer.get("orderId")
+    if named:
+        raise Unavailable(f"{said}. The order is {named}", f"See what became of it: saga trace {named}")
+    raise Unavailable(said, "Look at the log: saga logs order-http")
 
 
 def _silent(stack: Stack, error: Exception) -> SagaError:

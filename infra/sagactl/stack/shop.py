@@ -17,6 +17,8 @@ from sagactl.stack import api
 from sagactl.stack.deployed_stack import Stack
 
 WAIT_SECONDS = 60
+POSTS_MAX = 3
+PAUSE_SECONDS = 1
 
 Via = Literal["api", "bus"]
 
@@ -71,9 +73,12 @@ def available_of(stack: Stack, product_id: str) -> int | None:
 
 
 def place(stack: Stack, wanted: dict[str, Any], via: Via, key: str | None = None) -> str:
-    """Places an order and returns its ID; `key` is the Idempotency-Key, which only the API knows."""
+    """Places an order and returns its ID; `key` is the Idempotency-Key, which only the API knows.
+
+    A POST that AWS fails at is repeated with its key, which is made up if none is given.
+    """
     if via == "api":
-        return str(api.place_order(stack, wanted, key)["orderId"])
+        return _post(stack, wanted, key or str(uuid.uuid4()))
     fields = {"eventType": OrderCreated.name, "orderId": str(uuid.uuid4()), "timestamp": Timestamp.now()}
     try:
         event = parse(fields | wanted, OrderCreated)
@@ -81,6 +86,18 @@ def place(stack: Stack, wanted: dict[str, Any], via: Via, key: str | None = None
         raise SagaError(f"The order is not valid: {refused}", "Fix it and try again") from None
     EventBridgeBus(stack.client("events"), stack.outputs["BusName"]).tell([event])
     return fields["orderId"]
+
+
+def _post(stack: Stack, wanted: dict[str, Any], key: str) -> str:
+    posts = 0
+    while True:
+        posts += 1
+        try:
+            return str(api.place_order(stack, wanted, key)["orderId"])
+        except api.Unavailable:
+            if posts == POSTS_MAX:
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def wait_until_closed(stack: Stack, order_id: str, timeout_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:

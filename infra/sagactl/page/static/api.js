@@ -2,9 +2,12 @@
 
 export const NO_SERVER = "The page's server does not answer. Start it: saga watch.";
 
-/** The answer's content; a POST if there is content to send. Throws an Error with every problem. */
-export async function ask(path, content) {
-  const response = await request(path, content);
+/**
+ * The answer's content; a POST if there is content to send, with a key if it must not be done twice.
+ * Throws an Error with every problem.
+ */
+export async function ask(path, content, key) {
+  const response = await request(path, content, key);
   const answer = await contentOf(response);
   if (!response.ok) {
     const problems = answer.problems ?? [answer.message ?? response.statusText];
@@ -18,8 +21,8 @@ export function logFailure(error) {
   console.warn(error.message);
 }
 
-async function request(path, content) {
-  const options = content === undefined ? {} : postOf(content);
+async function request(path, content, key) {
+  const options = content === undefined ? {} : postOf(content, key);
   try {
     return await fetch(path, options);
   } catch {
@@ -27,12 +30,10 @@ async function request(path, content) {
   }
 }
 
-function postOf(content) {
-  return {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(content),
-  };
+function postOf(content, key) {
+  const headers = { "Content-Type": "application/json" };
+  if (key !== undefined) headers["Idempotency-Key"] = key;
+  return { method: "POST", headers, body: JSON.stringify(content) };
 }
 
 async function contentOf(response) {

@@ -7,6 +7,9 @@ import { shortId } from "./format.js";
 const form = byId("place");
 const PATHS = { api: "orders", bus: "page/orders" };
 
+let tried = ""; // the order that was sent last, until it is placed
+let key = ""; // its Idempotency-Key: whoever presses the button again because of an error orders once
+
 export function startPlacing() {
   form.addEventListener("submit", placeOrder);
   form.querySelector(".fields").addEventListener("input", uncheckPresets);
@@ -30,8 +33,14 @@ async function placeOrder(submitted) {
   submitted.preventDefault();
   const button = form.querySelector(".primary");
   button.disabled = true;
+  const wanted = wantedOrder();
+  if (JSON.stringify(wanted) !== tried) {
+    tried = JSON.stringify(wanted);
+    key = crypto.randomUUID();
+  }
   try {
-    const { orderId } = await ask(PATHS[form.elements.via.value], wantedOrder());
+    const { orderId } = await ask(PATHS[form.elements.via.value], wanted, key);
+    tried = "";
     byId("placed").textContent = `Order ${shortId(orderId)} is placed.`;
     location.hash = orderId;
   } catch (error) {
@@ -41,6 +50,7 @@ async function placeOrder(submitted) {
     refreshPresets().catch(logFailure);
   }
 }
+
 
 function wantedOrder() {
   const { productId, quantity, amount } = form.elements;
