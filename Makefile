@@ -100,8 +100,8 @@ check: setup-checkov-npm ## Run linters and type checker, and compare the templa
 .PHONY: derive baseline
 derive: setup ## Write what follows from the code: events/, the drawings, and sections of template.yaml
 	@.venv/bin/python -m sagactl.design.derived_files
-baseline: setup ## Accept the events as they are: later ones must be compatible with them
-	@.venv/bin/python -m sagactl.checks.compatibility
+baseline: setup ## Release: accept events and states as they are, which later ones must be compatible with; keep the code
+	@.venv/bin/python -m sagactl.checks.baseline
 
 # The locks name versions and hashes, and no place that they come from.
 COMPILE := .venv/bin/uv --quiet pip compile --universal --generate-hashes --no-header --python-version 3.13

@@ -20,7 +20,7 @@ from sagactl.design.schemas import schema
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 
-BY_HAND = {"events/README.md", "events/released.json"}
+BY_HAND = {"events/README.md", "events/released.json", "events/released.zip"}
 
 
 def files() -> dict[str, str]:

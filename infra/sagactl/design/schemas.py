@@ -21,7 +21,8 @@ def schema(kind: type[Struct], *, exact: bool = False) -> dict[str, Any]:
     hook = _exactly if exact else _of_our_own
     document = msgspec.json.schema(kind, schema_hook=hook)
     definitions = document["$defs"]
-    own: dict[str, Any] = {"$schema": DIALECT} | definitions.pop(kind.__name__)
+    _, _, name = document["$ref"].rpartition("/")
+    own: dict[str, Any] = {"$schema": DIALECT} | definitions.pop(name)
     if definitions:
         own["$defs"] = definitions
     return own
