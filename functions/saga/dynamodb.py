@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
-from saga.ledger import Conflict, Entry, State, Throttled
+from saga.ledger import Conflict, Entry, State, Throttled, field_names
 from saga.serialization import to_builtins
 
 if TYPE_CHECKING:
@@ -26,14 +27,16 @@ class DynamoLedger[S: State]:
         self.client = client
         self.table = table
         self.entry_type: Any = Entry[state]  # type: ignore[valid-type]  # msgspec reads the type at run time
+        self._known = field_names(Entry) | field_names(state)
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
         item = get(self.client, self.table, {"orderId": str(order_id)})
         if item is None:
             return None
+        unknown = {name: item[name] for name in item.keys() - self._known}
         # Times and amounts were checked before they were written: they are made here, not parsed.
         entry: Entry[S] = msgspec.convert(
-            item | {"state": item}, self.entry_type, dec_hook=lambda kind, value: kind(value)
+            item | {"state": item, "unknown": unknown}, self.entry_type, dec_hook=lambda kind, value: kind(value)
         )
         return entry
 
@@ -41,10 +44,11 @@ class DynamoLedger[S: State]:
         write(self.client.put_item, **self.put(entry, before))
 
     def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
-        """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields."""
-        item = to_builtins(entry)
-        item |= item.pop("state")
-        put = {"TableName": self.table, "Item": marshal(item)}
+        """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields and the unknown."""
+        own = to_builtins(replace(entry, unknown={}))
+        del own["unknown"]
+        own |= own.pop("state")
+        put = {"TableName": self.table, "Item": marshal(entry.unknown | own)}
         if before is None:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(orderId)"}
         else:

@@ -17,7 +17,11 @@ class Heard(Struct, frozen=True, array_like=True):
 
 
 class Entry[S: State](Struct, frozen=True, rename="camel"):
-    """A state and how it came about: the events heard, and when each fact told was decided, by name."""
+    """A state and how it came about: the events heard, and when each fact told was decided, by name.
+
+    `unknown` are the item's fields that another release has written and this one does not know. They are kept: that
+    release may still run, or run again.
+    """
 
     order_id: UUID
     version: int
@@ -25,6 +29,7 @@ class Entry[S: State](Struct, frozen=True, rename="camel"):
     state: S
     heard: dict[str, Heard]
     told: dict[str, Timestamp]
+    unknown: dict[str, Any] = {}
 
 
 class _StateMeta(StructMeta):
@@ -32,13 +37,14 @@ class _StateMeta(StructMeta):
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
         cls: Any = super().__new__(mcls, name, bases, namespace, **config)
-        taken = _field_names(cls) & _field_names(Entry)
+        taken = field_names(cls) & field_names(Entry)
         if taken:
             raise TypeError(f"{name}: the ledger has {', '.join(sorted(taken))} of its own. Choose another name")
         return cls
 
 
-def _field_names(struct: type[Struct]) -> set[str]:
+def field_names(struct: type[Struct]) -> set[str]:
+    """Returns the names that the struct's fields have in an item."""
     return {field.encode_name for field in fields(struct)}
 
 

@@ -1,20 +1,25 @@
 """What every ledger promises: only whoever has read an entry as it is now can replace it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
-from support.given import AT
+from support.given import AT, a
 from support.implementations import CONCURRENT, THREADS, LedgerOf
+from support.memory import MemoryBus
 
+from contracts.events import ShipmentFail
 from contracts.values import Amount
 from inventory.reactions import Reservation
 from order.reactions import Order
-from payment.reactions import Payment
+from payment.reactions import Payment, cancel
 from saga.event import Timestamp
 from saga.ledger import Conflict, Entry, Heard, Ledger, State
+from saga.service import Service
 from shipping.reactions import Shipment
 
 CHARGED = Payment(status="CHARGED", amount=Amount("49.9"))
@@ -73,6 +78,47 @@ def test_an_entry_replaces_the_one_before_as_a_whole(payments: Ledger[Payment]) 
     payments.record(before, None)
     payments.record(entry, before)
     assert payments.recall(before.order_id) == entry
+
+
+UNKNOWN: dict[str, Any] = {"dueBy": "2026", "parts": [1, Decimal("0.5"), None], "names": {"a", "b"}, "isNew": True}
+
+
+def test_what_another_release_has_written_is_kept(payments: Ledger[Payment]) -> None:
+    first = replace(opened(CHARGED), unknown=UNKNOWN)
+    payments.record(first, None)
+    before = payments.recall(first.order_id)
+    assert before == first
+    payments.record(after(before, Payment(status="CANCELLED")), before)
+    now = payments.recall(first.order_id)
+    assert now
+    assert (now.state.status, now.unknown) == ("CANCELLED", UNKNOWN)
+
+
+def test_a_service_keeps_what_another_release_has_written(payments: Ledger[Payment]) -> None:
+    first = replace(opened(CHARGED), heard={}, unknown=UNKNOWN)
+    payments.record(first, None)
+    service = Service([cancel], payments, MemoryBus())
+    service.learn(a(ShipmentFail, order_id=first.order_id), AT)
+    now = payments.recall(first.order_id)
+    assert now
+    assert (now.state.status, now.unknown) == ("CANCELLED", UNKNOWN)
+
+
+class NewPayment(Payment, frozen=True):
+    due_by: str | None = None
+    parts: int = 0
+
+
+def test_releases_that_know_different_fields_write_one_item(ledger_of: LedgerOf, implementation: Any) -> None:
+    """What the older one does not know is as the newer one left it. In memory, releases share no ledger."""
+    older = ledger_of(Payment)
+    newer = ledger_of(NewPayment) if implementation else older
+    entry = opened(NewPayment(status="CHARGED", amount=Amount("49.9"), due_by="2026", parts=3))
+    newer.record(entry, None)
+    seen = older.recall(entry.order_id)
+    assert seen
+    older.record(replace(seen, version=2, state=replace(seen.state, status="CANCELLED")), seen)
+    assert newer.recall(entry.order_id) == replace(entry, version=2, state=replace(entry.state, status="CANCELLED"))
 
 
 def test_the_first_write_of_two_wins(payments: Ledger[Payment]) -> None:

@@ -1,5 +1,6 @@
 """A service hears an event, decides, records in one write, and tells; tried with payment, all of it in memory."""
 
+import itertools
 import json
 from functools import partial
 from typing import Any
@@ -216,6 +217,39 @@ def test_if_an_event_is_repeated_with_other_fields_the_first_ones_count(
 def test_another_reason_is_a_contradiction_too(payment: PaymentService, counted: Counted) -> None:
     payment.hear(a(StockFailed), a(StockFailed, reason=f"not {REASON}"))
     assert counted()["Contradictions"] == 1
+
+
+def of_old_release() -> type[Event]:
+    class Parcel(Event, frozen=True):
+        source = "saga.test"
+        units: int
+
+    return Parcel
+
+
+def of_new_release() -> type[Event]:
+    class Parcel(Event, frozen=True):
+        source = "saga.test"
+        units: int
+        colour: str | None = None
+
+    return Parcel
+
+
+@pytest.mark.parametrize(
+    ("heard_by", "heard_again_by"), list(itertools.permutations([of_old_release(), of_new_release()]))
+)
+def test_releases_that_differ_by_an_optional_field_see_no_contradiction(
+    heard_by: type[Event], heard_again_by: type[Event], counted: Counted
+) -> None:
+    ledger = MemoryLedger[Payment]()
+    detail = {"eventType": "Parcel", "orderId": str(ORDER_ID), "timestamp": AT, "units": 3, "colour": "red"}
+    for event in (heard_by, heard_again_by):
+        service = Service([cancel], ledger, MemoryBus())
+        service.reactions["Parcel"] = cancel
+        service.hears["Parcel"] = event
+        service.hear({"source": "saga.test", "detail-type": "Parcel", "detail": detail})
+    assert "Contradictions" not in counted()
 
 
 # -- two versions of one order ----------------------------------------------------------------------------------------
