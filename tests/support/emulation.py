@@ -7,10 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+from moto import mock_aws
 
 from sagactl.local.functions import CONTEXT, environment, load, tables
 
 type Function = Callable[[str], Any]
+
+
+def emulated() -> Any:
+    """Returns a context in which AWS is moto's, empty at first. What boto3 has read of each service stays read."""
+    return mock_aws(config={"core": {"reset_boto3_session": False}})
 
 
 def create_tables(dynamodb: Any) -> None:

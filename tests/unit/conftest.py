@@ -24,8 +24,7 @@ def no_network() -> Iterator[None]:
 @pytest.fixture
 def aws() -> Iterator["Aws"]:
     """AWS as moto emulates it, with the tables and the bus of template.yaml; new for each test."""
-    from moto import mock_aws
-    from support.emulation import Aws
+    from support.emulation import Aws, emulated
 
-    with mock_aws():
+    with emulated():
         yield Aws()

@@ -156,6 +156,7 @@ def closed() -> tuple[str, ...]:
     return tuple(dict.fromkeys(ends().values()))
 
 
+@cache
 def wired_in(module: str) -> tuple[Step, ...]:
     """Returns the steps that a handler's module imports, and so hears and tells."""
     service, _, _ = module.partition(".")

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
-from support.emulation import Heard, refusing
+from support.emulation import Heard, emulated, refusing
 from support.given import ORDER_ID, a, detail, envelope
 from typer.testing import CliRunner, Result
 
@@ -172,14 +170,20 @@ class Functions:
         return ({"FunctionError": "Unhandled"} if error else {}) | {"Payload": io.BytesIO(json.dumps(error).encode())}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _clients() -> Iterator[None]:
+    """None that another module's test made, nor that this module's tests leave behind; theirs are made once."""
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+    yield
+    for made in (aws._client, aws._session):
+        made.cache_clear()
+
+
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    for made in (aws._client, aws._session):
-        made.cache_clear()
-    with mock_aws():
+    with emulated():
         yield Heard()
-    for made in (aws._client, aws._session):
-        made.cache_clear()
 
 
 @pytest.fixture
@@ -190,9 +194,10 @@ def functions() -> Functions:
 @pytest.fixture
 def stack(heard: Heard, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack at moto, but for its functions."""
-    queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-    of_journal = boto3.client("sqs").create_queue(QueueName="journal-dead-letters")["QueueUrl"]
-    boto3.client("logs").create_log_group(logGroupName=DISCARDED)
+    target = aws.target(aws=True)
+    queue = target.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    of_journal = target.client("sqs").create_queue(QueueName="journal-dead-letters")["QueueUrl"]
+    target.client("logs").create_log_group(logGroupName=DISCARDED)
     outputs = {
         "BusName": heard.bus_name,
         "DeadLetterQueueUrl": queue,
@@ -200,7 +205,7 @@ def stack(heard: Heard, functions: Functions, monkeypatch: pytest.MonkeyPatch) -
         "JournalDeadLetterQueueUrl": of_journal,
         "JournalFunction": JOURNAL,
     }
-    stack = Stack(aws.target(aws=True), outputs)
+    stack = Stack(target, outputs)
     client = Stack.client
     monkeypatch.setattr(Stack, "client", lambda self, name: functions if name == "lambda" else client(self, name))
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
