@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from explore.explorer import Budget, Door, Found, Trial, Violation, explore
+from explore.explorer import Found, Violation, explore
+from explore.moves import Budget, Door, Trial
 from explore.world import World, quiet
 
 DOORS: tuple[Door, ...] = ("POST", "bus")

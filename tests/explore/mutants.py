@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
-from explore.explorer import Budget, Trial, Violation, explore
-from explore.world import APPS, World, case, quiet
+from explore.explorer import Violation, explore
+from explore.moves import Budget, Trial
+from explore.world import APPS, World, case, heard_by, quiet
 from msgspec.structs import replace
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
@@ -25,9 +26,9 @@ from order.reactions import cancel as cancel_order
 from payment.reactions import cancel, charge
 from saga import dynamodb, service
 from saga.bus import EventBridgeBus
-from saga.event import Event, Metadata, Timestamp
+from saga.event import Event, Timestamp
 from saga.ledger import Conflict
-from saga.service import Outcome, Service, fact
+from saga.service import Outcome, Service
 from shipping.reactions import Shipment, expire, ship
 from shipping.reactions import cancel as cancel_shipment
 
@@ -85,8 +86,9 @@ def mutated(mutant: Mutant) -> Iterator[None]:
     with ExitStack() as patches:
         for patching in mutant.patches():
             patches.enter_context(patching)
-        patches.callback(case.cache_clear)
-        case.cache_clear()
+        for remembered in (case, heard_by):
+            patches.callback(remembered.cache_clear)
+            remembered.cache_clear()
         yield
 
 
@@ -130,11 +132,13 @@ def tell_before_record(self: Any, envelope: Any) -> None:
     if before and event.name in before.heard:
         name = before.heard[event.name].told
         if name:
-            self.bus.tell([fact(before, self.tells[name], Metadata())])
+            self._tell(before, self.tells[name], envelope, event)
+        return
+    if before and before.state == state and not told:
         return
     entry = service._advance(before, event, state, told, Timestamp.now())
     if told:
-        self.bus.tell([fact(entry, told, Metadata())])
+        self._tell(entry, told, envelope, event)
     self.ledger.record(entry, before)
 
 
@@ -143,6 +147,8 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
     if before and event.name in before.heard:
         return service._again(event, before)
     state, told = self.decide(event, before, at)
+    if before and before.state == state and not told:
+        return Outcome(before, None)
     entry = service._advance(before, event, state, told, at)
     with suppress(Conflict):
         self.ledger.record(entry, before)
@@ -228,7 +234,7 @@ def join_on_one(react: Any, event: Any, shipment: Shipment | None) -> Any:
 def cancelled_at_once(react: Any, event: Any, order: Order | None) -> Any:
     after, _ = react(event, order)
     if after.status == "PENDING":
-        return replace(after, status="FAILED", reason="x"), None
+        return replace(after, status="FAILED", reason="a step failed"), None
     return after, None
 
 
@@ -239,7 +245,8 @@ def joins_any_versions(react: Any, event: Any, shipment: Shipment | None) -> Any
 def settled_at_once(react: Any, event: Any, order: Order | None) -> Any:
     after, told = react(event, order)
     if after.status == "FAILING":
-        return replace(after, status="FAILED", open_shard=None, due_at=None, reason="x"), OrderFailed
+        reason = after.reason or "a step failed"
+        return replace(after, status="FAILED", open_shard=None, due_at=None, reason=reason), OrderFailed
     return after, told
 
 
@@ -267,7 +274,8 @@ def keeps(status: str) -> Callable[..., Any]:
 
 
 def overrules(react: Any, event: Any, shipment: Shipment | None) -> Any:
-    return replace(shipment or Shipment(status="FAILED"), status="FAILED", reason="x"), ShipmentFail
+    after, _ = react(event, None)
+    return replace(shipment or after, status="FAILED", reason=after.reason), ShipmentFail
 
 
 def changes_its_mind(react: Any, event: Any, shipment: Shipment | None) -> Any:

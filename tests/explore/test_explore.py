@@ -6,19 +6,8 @@ from functools import cache
 
 import pytest
 from explore.__main__ import CANCELLED, DOORS, EVERY_WORLD, TWO_ORDERS, TWO_VERSIONS, shown
-from explore.explorer import (
-    Budget,
-    Door,
-    State,
-    Trial,
-    all_successors,
-    entry_of,
-    explore,
-    is_idle,
-    opening,
-    replay,
-    successors,
-)
+from explore.explorer import explore, replay
+from explore.moves import Budget, Door, Moves, State, Trial, is_idle
 from explore.mutants import MUTANTS, Mutant, mutated, violation_of
 from explore.world import Case, World, case, quiet
 
@@ -31,6 +20,7 @@ BUDGETS = [
     (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WORLD),
     (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WORLD),
     (Budget(refusals=2, watchdog=False), EVERY_WORLD),
+    (Budget(unanswered=1, losses=1), EVERY_WORLD),
     (Budget(), TWO_ORDERS),
 ]
 EVENTS_MAX = 7
@@ -95,11 +85,14 @@ def test_a_violation_is_found_and_replayed_the_same_each_time() -> None:
 
 @pytest.mark.parametrize("world", EVERY_WORLD, ids=name)
 def test_without_faults_at_most_seven_events_are_told(world: World) -> None:
+    moves = Moves(Trial(world, "POST", Budget()))
+
     @cache
     def told_max(state: State) -> int:
-        return max((len(step.told) + told_max(after) for step, after in successors(state)), default=0)
+        steps = zip(moves.steps(state), moves.following(state), strict=True)
+        return max((len(step.told) + told_max(after) for step, after in steps), default=0)
 
-    assert told_max(opening(Trial(world, "POST", Budget()))) <= EVENTS_MAX
+    assert told_max(moves.opening()) <= EVENTS_MAX
 
 
 def test_one_of_two_orders_gets_the_last_units() -> None:
@@ -114,17 +107,17 @@ def test_one_of_two_orders_gets_the_last_units() -> None:
 )
 def test_what_is_idle_changes_nothing_and_stays_idle(world: World, door: Door) -> None:
     """So that leaving it out leaves no state of the services out."""
-    start = opening(Trial(world, door, Budget()))
-    seen = {start}
-    todo = [start]
+    moves = Moves(Trial(world, door, Budget()), with_idle=True)
+    seen = {moves.opening()}
+    todo = list(seen)
     while todo:
         state = todo.pop()
-        idle = [delivery for delivery in state.flight if is_idle(delivery, entry_of(state, delivery))]
-        for delivery in idle:
-            entry = entry_of(state, delivery)
-            assert case(delivery, entry, state.stock) == Case(entry, state.stock, (), failed=False, other_entry=entry)
-        for _, after in all_successors(state):
-            assert all(is_idle(delivery, entry_of(after, delivery)) for delivery in idle)
-            if after not in seen:
-                seen.add(after)
-                todo.append(after)
+        following = moves.following(state)
+        for delivery in moves.deliveries(state):
+            entry = moves.entry_of(state[0], delivery)
+            if is_idle(delivery, entry):
+                stock = moves.stock_for(state[0], delivery)
+                assert case(delivery, entry, stock) == Case(entry, stock, (), failed=False, other_entry=entry)
+                assert all(is_idle(delivery, moves.entry_of(after, delivery)) for after, *_ in following)
+        todo += set(following) - seen
+        seen |= set(following)

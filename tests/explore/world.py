@@ -3,25 +3,31 @@
 Everything is what runs in Lambda, wiring included, except that ledgers are kept in memory and that the bus puts its
 events into a list. What a service does depends on the event, its own entry and the stock alone, so each such case
 is run once and remembered: millions of states of the saga come from a few thousand runs.
+
+A service's clock is ten seconds on with each write of the entry, and at the deadline when the watchdog asks. So time is
+part of the entry, and no two runs differ by it alone.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from copy import copy
+from datetime import datetime, timedelta
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from unittest.mock import MagicMock, Mock, patch
+from unittest.mock import patch
 from uuid import UUID, uuid5
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from explore.hearing import problem_of_hearing
 from msgspec.structs import replace
 from support.isolation import isolate
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
 from contracts.events import EVENTS, OrderCancelled, OrderCreated, OrderExpired
 from contracts.values import Amount
-from inventory.stock import DynamoStockLedger
+from inventory.stock import DynamoStockLedger, given_back
 from order.triggers import cancel, expire
 from saga import service as service_module
 from saga.bus import EventBridgeBus, NotTold
@@ -36,17 +42,44 @@ from sagactl.local.functions import CONTEXT
 from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
+ELSEWHERE = Timestamp("2031-05-01T00:00:00.000Z")  # what the clock of a client says who puts an order on the bus
+TICK = timedelta(seconds=10)
+HOPS = 3  # of each fact that is heard, if it says so
 SERVICES = sorted(choreography.services())
 HTTP = "http"  # order's other doors
 WATCHDOG = "watchdog"
 CRASHES = ("crash before recall", "crash after recall", "crash after record", "crash after tell")
-PUTS_REFUSED = ("PutEvents refuses once", "PutEvents refuses")
-THROTTLED = "DynamoDB throttles a transaction once"
-REFUSALS = (*PUTS_REFUSED, THROTTLED)
-CANCELLED: Any = {
-    "Error": {"Code": "TransactionCanceledException"},
-    "CancellationReasons": [{"Code": "None"}, {"Code": "ThrottlingError"}],
+KILLED = {
+    "killed while it reads": "crash after recall",
+    "killed while it writes, in vain": "crash after recall",
+    "killed while it writes": "crash after record",
+    "killed while it tells, in vain": "crash after record",
+    "killed while it tells": "crash after tell",
 }
+"""What a function that runs out of time leaves behind: a call takes effect, or not. Each is as after a crash."""
+PUT_REFUSED_ONCE = "PutEvents refuses once"
+PUT_REFUSED = "PutEvents refuses"
+ONE_REFUSED_ONCE = "PutEvents refuses the first entry once"
+ONE_REFUSED = "PutEvents refuses the first entry"
+THROTTLED_ONCE = "DynamoDB throttles a transaction once"
+THROTTLED = "DynamoDB throttles transactions"
+READ_THROTTLED = "DynamoDB throttles reads"
+WRITE_THROTTLED = "DynamoDB throttles writes"
+REFUSALS = (
+    PUT_REFUSED_ONCE,
+    PUT_REFUSED,
+    ONE_REFUSED_ONCE,
+    ONE_REFUSED,
+    THROTTLED_ONCE,
+    THROTTLED,
+    READ_THROTTLED,
+    WRITE_THROTTLED,
+)
+WRITE_UNANSWERED = "a write is applied, but not answered"
+PUT_UNANSWERED = "PutEvents is applied, but not answered"
+PUT_NEVER_ANSWERED = "PutEvents is applied, but never answered"
+PUT_LOST = "PutEvents is neither applied nor answered"
+UNANSWERED = (WRITE_UNANSWERED, PUT_UNANSWERED, PUT_NEVER_ANSWERED, PUT_LOST)
 
 
 class World(NamedTuple):
@@ -72,8 +105,10 @@ class World(NamedTuple):
         return self.quantity + self.versions - 1 if self.in_stock else self.quantity - 1
 
     def created(self, order: int, version: int = 0) -> OrderCreated:
+        """The second version has another quantity, the third another amount as well."""
         amount = CHEAP if self.pays else TOO_DEAR
-        return OrderCreated(ORDER_IDS[order], PRODUCT, self.quantity + version, Amount(amount + version), timestamp=NOW)
+        quantity = self.quantity + min(version, 1)
+        return OrderCreated(ORDER_IDS[order], PRODUCT, quantity, Amount(amount + version // 2), timestamp=ELSEWHERE)
 
 
 class Delivery(NamedTuple):
@@ -89,7 +124,8 @@ class Delivery(NamedTuple):
 class Case(NamedTuple):
     """What came of a delivery: the entry, the stock, and the facts told; `failed` if it is to be delivered again.
 
-    `other_entry` is that of a delivery for another order, heard between recall and record.
+    `other_entry` is that of another delivery, heard between recall and record or, by the watchdog, in the same run.
+    `wrong` is what a service must never do, if it does.
     """
 
     entry: bytes | None
@@ -97,6 +133,7 @@ class Case(NamedTuple):
     told: tuple[Event, ...]
     failed: bool
     other_entry: bytes | None = None
+    wrong: str | None = None
 
 
 class Crash(BaseException):
@@ -114,8 +151,10 @@ class Faulty:
 
     def recall(self, order_id: UUID) -> Any:
         self._crash("crash before recall")
+        if self.fault == READ_THROTTLED:
+            raise refusal("ThrottlingException")
         entry = self.ledger.recall(order_id)
-        self._crash("crash after recall")
+        self._crash("crash after recall", "killed while it reads")
         return entry
 
     def record(self, entry: Any, before: Any) -> None:
@@ -124,17 +163,35 @@ class Faulty:
         self._crash("crash after record")
 
     def _written(self, entry: Any, before: Any) -> None:
-        if self.fault == THROTTLED and isinstance(self.ledger, MemoryStockLedger):
-            self.fault = None
-            raise ClientError(CANCELLED, "TransactWriteItems")
+        self._crash("killed while it writes, in vain")
+        is_transaction = isinstance(self.ledger, MemoryStockLedger) and given_back(entry, before) != 0
+        if is_transaction and self._happens(THROTTLED_ONCE, THROTTLED):
+            raise refusal("TransactionCanceledException", "None", "ThrottlingError")
+        if self.fault == WRITE_THROTTLED:
+            raise refusal("ProvisionedThroughputExceededException")
         self.ledger.record(entry, before)
+        self._crash("killed while it writes")
+        self._unanswered_write()
+
+    def _unanswered_write(self) -> None:
+        """The SDK writes again, on a condition that its first write has made false."""
+        if self._happens(WRITE_UNANSWERED):
+            raise refusal("ConditionalCheckFailedException")
 
     def read(self, _has_time: Any = None) -> Any:
         return MemoryOpenOrders(self.ledger).read()
 
     def move_on(self, order: Any, due_at: Any) -> None:
         self.let_the_other()
+        write(self._moved_on, order=order, due_at=due_at)
+
+    def _moved_on(self, order: Any, due_at: Any) -> None:
+        self._crash("killed while it writes, in vain")
+        if self.fault == WRITE_THROTTLED:
+            raise refusal("ProvisionedThroughputExceededException")
         MemoryOpenOrders(self.ledger).move_on(order, due_at)
+        self._crash("killed while it writes")
+        self._unanswered_write()
 
     def let_the_other(self) -> None:
         other = self.meanwhile
@@ -143,22 +200,53 @@ class Faulty:
             other()
 
     def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
-        if self.fault in PUTS_REFUSED:
-            self.fault = None if self.fault == "PutEvents refuses once" else self.fault
-            return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
-        for entry in Entries:
-            self.told.append(_said(parse(json.loads(entry["Detail"]), EVENTS[entry["DetailType"]])))
-        self._crash("crash after tell")
-        return {"Entries": [{"EventId": "1"} for _ in Entries]}
+        self._crash("killed while it tells, in vain")
+        if self.fault == PUT_LOST:
+            raise ReadTimeoutError(endpoint_url="")
+        refused = self._refused(Entries)
+        answers = [{"ErrorCode": "InternalFailure"}] * refused
+        for entry in Entries[refused:]:
+            self.told.append(parse(json.loads(entry["Detail"]), EVENTS[entry["DetailType"]]))
+            answers.append({"EventId": "1"})
+        self._crash("crash after tell", "killed while it tells")
+        if self._happens(PUT_UNANSWERED):
+            return self.put_events(Entries)
+        if self.fault == PUT_NEVER_ANSWERED:
+            self.told += self.told
+            raise ReadTimeoutError(endpoint_url="")
+        return {"Entries": answers}
 
-    def _crash(self, step: str) -> None:
-        if self.fault == step:
+    def _refused(self, entries: list[dict[str, str]]) -> int:
+        """How many entries are refused, of those at the front: all, or the first order's alone."""
+        if self._happens(PUT_REFUSED_ONCE, PUT_REFUSED):
+            return len(entries)
+        is_first = str(ORDER_IDS[0]) in entries[0]["Detail"]
+        return int(is_first and self._happens(ONE_REFUSED_ONCE, ONE_REFUSED))
+
+    def _happens(self, once: str, ever: str | None = None) -> bool:
+        """Whether the fault is one of these; one that happens once is over then."""
+        if self.fault == once:
+            self.fault = None
+            return True
+        return self.fault is not None and self.fault == ever
+
+    def _crash(self, *steps: str) -> None:
+        if self.fault in steps:
             raise Crash
 
 
-def _said(event: Event) -> Event:
-    """The event without how it came about, and with what it follows from."""
-    return replace(event, metadata=Metadata(answers=event.answers))
+def refusal(code: str, *reasons: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(answer, "")
+
+
+def said(event: Event) -> Event:
+    """The event without how it came about, and with what it follows from.
+
+    When it was decided is left out as well: no service goes by another's clock, and how a service keeps its own is
+    checked where it tells.
+    """
+    return replace(event, timestamp=ELSEWHERE, metadata=Metadata(answers=event.answers))
 
 
 isolate()
@@ -170,19 +258,20 @@ ORDER_IDS = [uuid5(DOOR._ORDER_OF_KEY, f"{ACCOUNT_ID}:{order}") for order in ran
 
 
 def expired(order_id: UUID) -> OrderExpired:
-    return replace(expire(order_id, NOW), metadata=None)
+    return replace(expire(order_id, ELSEWHERE), metadata=None)
 
 
 def cancelled(order_id: UUID) -> OrderCancelled:
-    return cancel(order_id, NOW)
+    return cancel(order_id, ELSEWHERE)
 
 
 def service_of(delivery: Delivery) -> str:
     return "order" if delivery.service in (HTTP, WATCHDOG) else delivery.service
 
 
-def heard_by(event: Event) -> list[Delivery]:
-    return [Delivery(name, event) for name in hearers(APPS, event.name)]
+@cache
+def heard_by(event: Event) -> tuple[Delivery, ...]:
+    return tuple(Delivery(name, event) for name in hearers(APPS, event.name))
 
 
 @cache
@@ -194,7 +283,10 @@ def case(
     other: Delivery | None = None,
     other_entry: bytes | None = None,
 ) -> Case:
-    """Has the service hear the fact; with `other`, that is heard in full between recall and record."""
+    """Has the service hear the fact; with `other`, that is heard in full between recall and record.
+
+    If both are runs of the watchdog, they are one, that finds both orders due.
+    """
     own = APPS[service_of(delivery)].service.ledger
     keeps_stock = isinstance(own, DynamoStockLedger)
     ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
@@ -203,59 +295,116 @@ def case(
     for known_id, known in ((other_id, other_entry), (order_id, entry)):
         if known:
             ledger.entries[known_id] = from_builtins(json.loads(known), own.entry_type)
+    known_before = dict(ledger.entries)
+    heard = _heard(delivery, other, ledger, fault)
+    units = ledger.stock[PRODUCT] if keeps_stock else stock
+    hops = {hops_of(one.fact) + 1 for one in (delivery, other) if one}
+    return Case(
+        entry=written(ledger, order_id),
+        stock=units,
+        told=tuple(map(said, heard.told)),
+        failed=heard.failed,
+        other_entry=written(ledger, other_id),
+        wrong=problem_of_hearing(known_before, ledger.entries, heard.told, clocks(known_before), hops),
+    )
+
+
+class Heard(NamedTuple):
+    told: list[Event]
+    failed: bool
+
+
+def _heard(delivery: Delivery, other: Delivery | None, ledger: Any, fault: str | None) -> Heard:
     before = Faulty(ledger, None, None)
-    meanwhile = partial(hear, other, before) if other else None
+    meanwhile = None
+    if other and not (delivery.service == WATCHDOG == other.service):
+        meanwhile = partial(hear, other, before)
     faulty = Faulty(ledger, fault, meanwhile)
     failed = False
     try:
         hear(delivery, faulty)
         faulty.let_the_other()  # if nothing was to be recorded
-    except (Crash, Conflict, NotTold, ClientError):
+    except (Crash, Conflict, NotTold, ClientError, ReadTimeoutError):
         failed = True
-    units = ledger.stock[PRODUCT] if keeps_stock else stock
-    return Case(
-        entry=written(ledger, order_id),
-        stock=units,
-        told=(*before.told, *faulty.told),
-        failed=failed,
-        other_entry=written(ledger, other_id),
-    )
+    return Heard([*before.told, *faulty.told], failed)
 
 
 def written(ledger: MemoryLedger[Any], order_id: UUID) -> bytes | None:
+    """The entry, in which it makes no difference what was heard first."""
     entry = ledger.entries.get(order_id)
-    return to_json(entry) if entry else None
+    if entry is None:
+        return None
+    heard = dict(sorted(entry.heard.items()))
+    told = dict(sorted(entry.told.items()))
+    return to_json(replace(entry, heard=heard, told=told))
 
 
 def hear(delivery: Delivery, faulty: Faulty) -> None:
     """As Lambda hands it over."""
     client: Any = faulty
-    bus = EventBridgeBus(client, "saga", no_pause)
+    bus = EventBridgeBus(client, "saga", nothing)
     if delivery.service == WATCHDOG:
         watch(faulty, bus)
         return
-    app = APPS[service_of(delivery)]
-    reactions = [with_ledger(reaction, faulty.ledger) for reaction in set(app.service.reactions.values())]
-    told = Service(reactions, faulty, bus, dated=app.service.dated)
-    told._pause = no_pause
+    name = service_of(delivery)
+    service = copy(wired(name, frozenset(APPS[name].service.reactions.items())))
+    service.reactions = {event: with_ledger(react, faulty.ledger) for event, react in service.reactions.items()}
+    service.dated = APPS[name].service.dated
+    service.ledger = faulty
+    service.bus = bus
     fact = delivery.fact
-    with clock(NOW):
+    with clock(moment(faulty.ledger.entries.get(fact.order_id))):
         if delivery.service == HTTP:
-            with patch.object(DOOR, "service", told):
+            with patch.object(DOOR, "service", service):
                 answer = DOOR.handler(post(fact), CONTEXT)
             if answer["statusCode"] == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise NotTold(answer)  # the client asks again
             assert answer["statusCode"] in _answers(fact), answer
         else:
-            detail = json.loads(to_json(fact))
-            told.hear({"id": "1", "source": fact.source, "detail-type": fact.name, "detail": detail})
+            service.hear(envelope(fact))
+
+
+@cache
+def wired(name: str, reactions: frozenset[tuple[str, Any]]) -> Service[Any]:
+    """The service with these reactions. Reading their signatures takes longer than hearing an event."""
+    service = Service({react for _, react in reactions}, APPS[name].service.ledger, APPS[name].service.bus)
+    service._pause = nothing
+    return service
+
+
+def envelope(fact: Event) -> dict[str, Any]:
+    """The fact as EventBridge hands it over; one that says what it follows from has come a few hops."""
+    if fact.metadata:
+        fact = replace(fact, metadata=replace(fact.metadata, hops=HOPS))
+    return {"id": "1", "source": fact.source, "detail-type": fact.name, "detail": json.loads(to_json(fact))}
+
+
+def hops_of(fact: Event) -> int:
+    return HOPS if fact.metadata else 0
 
 
 def watch(faulty: Faulty, bus: EventBridgeBus) -> None:
-    """The watchdog runs when the order is due."""
-    for order in faulty.read():
-        with patch.multiple(WATCH, orders=faulty, bus=bus), clock(order.due_at):
-            WATCH.handler({}, CONTEXT)
+    """The watchdog runs when the orders are due."""
+    with patch.multiple(WATCH, orders=faulty, bus=bus), clock(max(order.due_at for order in faulty.read())):
+        WATCH.handler({}, CONTEXT)
+
+
+def moment(entry: Any) -> Timestamp:
+    """What the service's clock says when it hears of this order next."""
+    if entry is None:
+        return NOW
+    now = datetime.fromisoformat(NOW) + entry.version * TICK
+    due_at = getattr(entry.state, "due_at", None)
+    if due_at:
+        # It was asked about when half the time was over.
+        opened_at = datetime.fromisoformat(entry.opened_at)
+        asked_at = opened_at + (datetime.fromisoformat(due_at) - opened_at) / 2
+        now = max(now, asked_at) if asked_at - opened_at >= WATCH.deadline else now
+    return Timestamp.of(now)
+
+
+def clocks(known: dict[UUID, Any]) -> dict[UUID, Timestamp]:
+    return {order_id: moment(known.get(order_id)) for order_id in ORDER_IDS}
 
 
 def with_ledger(reaction: Any, ledger: Any) -> Any:
@@ -278,15 +427,25 @@ def post(order: Any) -> dict[str, Any]:
     return request("POST", "/orders", json.dumps(wanted), key=str(ORDER_IDS.index(order.order_id)))
 
 
-def no_pause(_seconds: float) -> None:
-    pass
-
-
 @contextmanager
 def clock(moment: Timestamp) -> Iterator[None]:
-    """A clock that stands still."""
+    """A clock that stands still while a function runs."""
     with patch.object(Timestamp, "now", classmethod(lambda _: moment)):
         yield
+
+
+class Nobody:
+    """A logger that nobody reads."""
+
+    def append_context_keys(self, **_keys: Any) -> Any:
+        return nullcontext()
+
+    def __getattr__(self, name: str) -> Any:
+        return nothing
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    pass
 
 
 @contextmanager
@@ -294,5 +453,5 @@ def quiet() -> Iterator[None]:
     """No logs or metrics."""
     with ExitStack() as patches:
         for module in (service_module, DOOR, WATCH):
-            patches.enter_context(patch.multiple(module, logger=MagicMock(), count=Mock()))
+            patches.enter_context(patch.multiple(module, logger=Nobody(), count=nothing))
         yield
