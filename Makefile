@@ -33,7 +33,7 @@ setup-%:
 	$(INSTALL) $(subst -, ,$*)
 
 .PHONY: demo
-demo: setup ## Run five orders on a LocalStack of their own, one for each way a saga can go
+demo: setup ## Run six orders on a LocalStack of their own, one for each way a saga can go
 	@.venv/bin/saga demo
 
 .PHONY: test quick

@@ -18,7 +18,7 @@ class Commands(LazyGroup):
     package = "sagactl.commands"
     # The panels of `saga --help` are in this sequence, and in each panel its commands.
     listed: ClassVar = {
-        "demo": Listed("Start, deploy, and run five orders: one for each way a saga can go.", _RUN),
+        "demo": Listed("Start, deploy, and run an order for each way a saga can go.", _RUN),
         "up": Listed("Start LocalStack, an AWS on this machine, without Docker.", _RUN),
         "deploy": Listed("Build the functions and deploy the stack, with the SAM CLI.", _RUN),
         "stock": Listed("List or set how many units of each product are available.", _RUN),

@@ -17,7 +17,7 @@ from sagactl.bench.cost import PATHS
 from sagactl.bench.meter import Meter, Usage
 from sagactl.bench.serial import running
 from sagactl.bench.timing import OrderPlacer, OrderWaiter, Watcher
-from sagactl.design.five_ways import PRODUCT, UNITS
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import functions
 from sagactl.paths import PROJECT, STATE
 from sagactl.stack import aws, shop

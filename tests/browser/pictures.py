@@ -15,7 +15,7 @@ from support.ports import free_port
 
 from saga.event import Timestamp
 from sagactl.design import samples
-from sagactl.design.five_ways import PRODUCT, UNITS, five_ways
+from sagactl.design.ways import PRODUCT, UNITS, all_ways
 from sagactl.local import localstack
 from sagactl.page import serving
 from sagactl.paths import PROJECT
@@ -24,7 +24,7 @@ from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import step
 
-WAYS = {way.title: way for way in five_ways().values()}
+WAYS = {way.title: way for way in all_ways().values()}
 GOES_WELL = "All goes well"
 REFUSED = "Shipment is refused"
 ORDERS = [

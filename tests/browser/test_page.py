@@ -13,7 +13,7 @@ from support.driver import Saga, eventually
 from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.design import samples
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, demo_orders, shop
 from sagactl.stack.demo_orders import Trial
 from sagactl.stack.deployed_stack import Stack
@@ -29,6 +29,7 @@ STORIES = {
     "Out of stock": ("FAILED", ["FAILED", "CANCELLED", "OUT_OF_STOCK"], {"StockFailed", "PaymentCancel"}),
     "Shipment is refused": ("FAILED", ["FAILED", "CANCELLED", "RELEASED", "FAILED"], ALL_UNDONE),
     "Payment and stock both fail": ("FAILED", ["FAILED"], {"OrderFailed"}),
+    "The customer cancels": ("FAILED", ["FAILED", "CANCELLED", "RELEASED", "FAILED"], ALL_UNDONE | {"OrderCancelled"}),
 }
 
 NOTE_MARKS = """() => {
@@ -50,7 +51,7 @@ def order_id(saga: Saga) -> str:
     return order_id
 
 
-@pytest.mark.parametrize("one", demo_orders.five_trials(), ids=lambda one: one.way.title)
+@pytest.mark.parametrize("one", demo_orders.all_trials(), ids=lambda one: one.way.title)
 def test_placing_an_order_shows_its_story(page: Page, one: Trial) -> None:
     status, recorded, told = STORIES[one.way.title]
     page.get_by_label(one.way.title, exact=True).check()

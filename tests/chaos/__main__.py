@@ -14,7 +14,7 @@ from chaos.storm import storm
 from support.isolation import isolate
 from support.ports import free_port
 
-from sagactl.design.five_ways import PRODUCT, UNITS
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
 from sagactl.stack import aws, shop
 from sagactl.stack.deploy import deploy

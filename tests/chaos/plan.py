@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-from sagactl.design.five_ways import five_ways
+from sagactl.design.ways import all_ways
 from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
@@ -105,7 +105,7 @@ def plan(seed: int, size: Size) -> Plan:
 
 def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
     """Equally many orders of each way and each door, in a sequence drawn from the seed."""
-    cases = list(itertools.product(five_ways().values(), _DOORS))
+    cases = list(itertools.product(all_ways().values(), _DOORS))
     drawn = [cases[number % len(cases)] for number in range(size.orders)]
     draws.shuffle(drawn)
     return [

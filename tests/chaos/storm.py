@@ -15,7 +15,7 @@ from chaos.processes import Processes
 from support.driver import deaf
 
 from saga.bus import EventBridgeBus
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import audit, aws, shop
 from sagactl.stack.deployed_stack import Stack
 

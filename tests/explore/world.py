@@ -37,7 +37,7 @@ from saga.ledger import Conflict
 from saga.serialization import from_builtins, parse, to_json
 from saga.service import Service
 from sagactl.design import choreography
-from sagactl.design.five_ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
+from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
 from sagactl.local.functions import CONTEXT
 from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from support.driver import Saga
 
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.stack.deployed_stack import Stack
 
 GOOD = {"productId": PRODUCT, "quantity": 2, "amount": 1000}

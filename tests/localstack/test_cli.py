@@ -15,8 +15,8 @@ from support.driver import Saga, eventually
 from typer.testing import CliRunner, Result
 
 from sagactl.cli import app
-from sagactl.design.five_ways import PRODUCT
 from sagactl.design.template import resources
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import Stack
 

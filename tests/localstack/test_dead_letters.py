@@ -14,7 +14,7 @@ from contracts.values import Amount
 from saga.event import HOPS_MAX, Metadata, Timestamp
 from saga.serialization import to_json
 from sagactl.design import samples
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import aws, dead_letters
 from sagactl.stack.deployed_stack import Stack
 

@@ -16,7 +16,7 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry
 from saga.serialization import to_json
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import api, audit, journal
 from sagactl.stack.dead_letters import Failure
 from sagactl.stack.deployed_stack import Stack

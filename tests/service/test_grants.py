@@ -28,8 +28,8 @@ from saga.event import Timestamp
 from sagactl.checks import event_patterns, iam
 from sagactl.checks.iam import Call
 from sagactl.design import template
-from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
 from sagactl.design.template import Function, listed
+from sagactl.design.ways import PRODUCT, UNITS, Way, all_ways
 from sagactl.local.functions import environment
 from sagactl.local.in_process import Envelope, InProcess, request
 
@@ -134,7 +134,7 @@ def saga() -> Iterator[Enforced]:
 @pytest.fixture(scope="module")
 def asked(saga: Enforced) -> dict[str, set[Call]]:
     """Every call of every function on every way a saga can go, none of them denied."""
-    ways = five_ways()
+    ways = all_ways()
     told = {name: saga.order(way) for name, way in ways.items()}
     assert "ShipmentOK" in told["completed"]
     assert "OrderFailed" in told["payment_failed"]

@@ -111,6 +111,13 @@ def test_an_order_is_put_on_the_bus(page: httpx.Client, heard: Heard, who: str) 
     assert (answer.status_code, answer.json()) == (202, {"orderId": event["detail"]["orderId"]})
 
 
+def test_an_order_is_put_on_the_bus_with_its_cancellation(page: httpx.Client, heard: Heard) -> None:
+    answer = page.post("/page/orders", json=WANTED | {"cancelled": True})
+    cancelled, created = heard()
+    assert (cancelled["detail-type"], created["detail-type"]) == ("OrderCancelled", "OrderCreated")
+    assert cancelled["detail"]["orderId"] == created["detail"]["orderId"] == answer.json()["orderId"]
+
+
 def test_nothing_is_loaded_from_elsewhere_and_nothing_runs_inline(page: httpx.Client) -> None:
     for path in ("/", "/app.js", "/style.css", "/page/graph", "/nowhere"):
         policy = page.get(path).headers["content-security-policy"]

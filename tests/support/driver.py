@@ -20,7 +20,7 @@ from contracts.values import Amount
 from saga.bus import ENTRIES_MAX, EventBridgeBus
 from saga.event import Event, Timestamp
 from sagactl.cli import app
-from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.design.ways import PRODUCT, UNITS, Way, all_ways
 from sagactl.local import localstack
 from sagactl.paths import VENV
 from sagactl.stack import aws, dead_letters, entries, journal, shop
@@ -30,7 +30,7 @@ from sagactl.stack.deployed_stack import Stack
 TIMEOUT_SECONDS = 30
 LOOK_SECONDS = 0.2
 QUIET_LOOKS = 15  # 3 s: longer than the journal waits to fill a batch
-WAYS = five_ways()
+WAYS = all_ways()
 
 
 @contextmanager

@@ -10,25 +10,23 @@ from saga.event import Timestamp
 from sagactl.bench.meter import Usage
 from sagactl.bench.serial import Serial
 from sagactl.design import choreography
-from sagactl.design.five_ways import PRODUCT, UNITS, Way, five_ways
+from sagactl.design.ways import PRODUCT, UNITS, Way, all_ways
 from sagactl.local import functions
 from sagactl.stack import entries, shop
 
 
 class SagaPath(NamedTuple):
-    """An order that goes one of the five ways, and how its events are delivered."""
+    """An order that goes one of the ways, and how its events are delivered."""
 
     way: Way
-    cancelled: bool = False  # as soon as it is placed
     times: int = 1  # how often each event is delivered
     lost: str | None = None  # an event that is not delivered, so that the watchdog expires the order
 
 
-WAYS = five_ways(UNITS)
+WAYS = all_ways(UNITS)
 PATHS = {name: SagaPath(way) for name, way in WAYS.items()} | {
     "completed_every_delivery_twice": SagaPath(WAYS["completed"], times=2),
     "expired": SagaPath(WAYS["completed"], lost="StockReserved"),
-    "cancelled": SagaPath(WAYS["completed"], cancelled=True),
 }
 
 
@@ -53,7 +51,7 @@ def walk(serial: Serial, path: SagaPath, key: str) -> Walked:
             _find_late(serial, walked)
         else:
             order_id = serial.place(path.way.wanted, key)
-        if path.cancelled:
+        if path.way.is_cancelled:
             serial.cancel(order_id)
         serial.deliver(path.times)
     status = entries.state_of(serial.stack, "order", order_id).status

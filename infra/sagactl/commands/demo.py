@@ -1,4 +1,4 @@
-"""`saga demo`: five orders at once, one for each way a saga can go."""
+"""`saga demo`: an order for each way that a saga can go, all at once."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from sagactl.commands.options import Json, Port
 from sagactl.design import choreography
-from sagactl.design.five_ways import PRODUCT, UNITS
+from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.errors import SagaError
 from sagactl.local import localstack, locks
 from sagactl.page import serving
@@ -35,7 +35,7 @@ Watch = Annotated[bool, typer.Option("--watch", help="Open the page of saga watc
 
 
 def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: Json = False) -> None:
-    """Start, deploy, and run five orders: one for each way a saga can go.
+    """Start, deploy, and run an order for each way a saga can go.
 
     Exits with 1, and names the failed check, if an order stays open or if money
     and stock don't balance.
@@ -44,7 +44,7 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
         stack = deployed(port, at_end, keep=keep)
         shop.set_available(stack, PRODUCT, UNITS)
         stocked = audit.stock(stack)
-        trials = demo_orders.five_trials()
+        trials = demo_orders.all_trials()
         page = None
         if watch:
             page = at_end.enter_context(serving.served(lambda: stack))
@@ -125,9 +125,10 @@ def pictures(trials: Sequence[Trial]) -> RenderableType:
 
 def picture(one: Trial) -> RenderableType:
     door = {"api": "POST /orders", "bus": "aws events put-events"}[one.via]
+    because = f": {plain(one.reason)}" if one.reason else ""
     heading = Text.assemble(
         (f"{one.status:9}", STATUS_STYLE[one.status]),
-        f"  {one.way.title}",
+        f"  {one.way.title}{because}",
         (f"  by {door}, {one.order_id}", "dim"),
     )
     lines = Table.grid(padding=(0, 2))

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from journal.items import STATES
 from saga.event import Event
 from sagactl.design import choreography
-from sagactl.design.five_ways import PRODUCT
+from sagactl.design.ways import PRODUCT
 from sagactl.errors import SagaError
 from sagactl.stack import api, dead_letters, demo_orders, discard, journal, redrive, shop, story
 from sagactl.stack.deployed_stack import Stack
@@ -39,11 +39,11 @@ class Endpoints:
         return JSONResponse({"services": choreography.services(), "events": events})
 
     def presets(self, _: Request) -> Response:
-        """An order to place for each of the five ways an order can go, and where the stack is."""
+        """An order to place for each way an order can go, and where the stack is."""
         stack = self._find()
-        trials = demo_orders.five_trials(shop.available_of(stack, PRODUCT) or 0)
-        ways = [{"title": one.way.title, "via": one.via} | one.way.wanted for one in trials]
-        return JSONResponse({"place": stack.where.endpoint_url or "AWS", "ways": ways})
+        trials = demo_orders.all_trials(shop.available_of(stack, PRODUCT) or 0)
+        place = stack.where.endpoint_url or "AWS"
+        return JSONResponse({"place": place, "ways": [_preset(one) for one in trials]})
 
     def orders(self, request: Request) -> Response:
         """The newest orders in the states asked for; `next` is where the next page starts, or null."""
@@ -63,11 +63,11 @@ class Endpoints:
         return JSONResponse(story.fields(found))
 
     async def put_order(self, request: Request) -> Response:
-        """Places an order with an event on the bus; the API has no part in it."""
+        """Places an order with an event on the bus; the API has no part in it. One that is `cancelled` is, in time."""
         order = await _json(request)
         stack = await run_in_threadpool(self._find)
         try:
-            order_id = await run_in_threadpool(shop.place, stack, order, "bus")
+            order_id = await run_in_threadpool(_put, stack, order)
         except SagaError as error:
             raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
         return JSONResponse({"orderId": order_id}, HTTPStatus.ACCEPTED)
@@ -154,6 +154,16 @@ def _event(event: type[Event], service: str) -> dict[str, Any]:
         "heardBy": choreography.heard_by(event.name, event.source),
         "isTriggered": any(event in step.tells for step in triggered),
     }
+
+
+def _put(stack: Stack, order: dict[str, Any]) -> str:
+    if order.get("cancelled") is True:
+        return shop.place_cancelled(stack, order)
+    return shop.place(stack, order, "bus")
+
+
+def _preset(one: demo_orders.Trial) -> dict[str, Any]:
+    return one.way.wanted | {"title": one.way.title, "via": one.via, "cancelled": one.way.is_cancelled}
 
 
 def _order(order: journal.Summary) -> dict[str, Any]:

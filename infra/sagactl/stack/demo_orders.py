@@ -1,4 +1,4 @@
-"""The five ways tried out: an order for each of them is placed, and followed until it is closed."""
+"""The ways tried out: an order for each of them is placed, and followed until it is closed."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sagactl.design import choreography
-from sagactl.design.five_ways import UNITS, Way, five_ways
+from sagactl.design.ways import UNITS, Way, all_ways
 from sagactl.stack import audit, entries, journal, shop
 from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_SECONDS = 60
 PERIOD_SECONDS = 0.2
-_THROUGH_THE_API = 2  # of the five orders
+_THROUGH_THE_API = 2  # of the orders
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Trial:
     via: shop.Via
     order_id: str = ""
     status: str = "PENDING"
+    reason: str | None = None
     timeline: list[journal.Told] = field(default_factory=list)
 
     @property
@@ -38,17 +39,20 @@ class Trial:
         return self.way._asdict() | fields
 
 
-def five_trials(units: int = UNITS) -> list[Trial]:
+def all_trials(units: int = UNITS) -> list[Trial]:
     """Returns a trial of each way for as many units in stock: some through the API, the others by the bus."""
     trials = []
-    for number, way in enumerate(five_ways(units).values()):
+    for number, way in enumerate(all_ways(units).values()):
         via: shop.Via = "api" if number < _THROUGH_THE_API else "bus"
         trials.append(Trial(way, via))
     return trials
 
 
 def place(stack: Stack, trial: Trial) -> None:
-    trial.order_id = shop.place(stack, trial.way.wanted, trial.via)
+    if trial.way.is_cancelled:
+        trial.order_id = shop.place_cancelled(stack, trial.way.wanted)
+    else:
+        trial.order_id = shop.place(stack, trial.way.wanted, trial.via)
 
 
 def follow(stack: Stack, trials: Sequence[Trial]) -> Iterator[None]:
@@ -77,3 +81,4 @@ def _look(stack: Stack, trial: Trial) -> None:
     order = entries.state_of(stack, "order", trial.order_id)
     if order:
         trial.status = order.status
+        trial.reason = order.reason

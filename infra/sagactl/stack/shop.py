@@ -2,14 +2,16 @@
 
 import time
 import uuid
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 
 from contracts.events import OrderCreated
 from contracts.values import ProductId
+from order.triggers import cancel
 from saga.bus import EventBridgeBus
-from saga.event import Timestamp
+from saga.event import Event, Timestamp
 from saga.serialization import Refused, parse
 from sagactl.design import choreography
 from sagactl.errors import SagaError
@@ -79,13 +81,33 @@ def place(stack: Stack, wanted: dict[str, Any], via: Via, key: str | None = None
     """
     if via == "api":
         return _post(stack, wanted, key or str(uuid.uuid4()))
+    created = _created(wanted)
+    _tell(stack, created)
+    return str(created.order_id)
+
+
+def place_cancelled(stack: Stack, wanted: dict[str, Any]) -> str:
+    """Places an order that is cancelled in time, and returns its ID.
+
+    Both events are put on the bus in one call. Shipping hears OrderCancelled at once, but what it needs to ship only
+    after payment and inventory have heard OrderCreated.
+    """
+    created = _created(wanted)
+    then = datetime.fromisoformat(created.timestamp) + timedelta(milliseconds=1)
+    _tell(stack, cancel(created.order_id, Timestamp.of(then)), created)
+    return str(created.order_id)
+
+
+def _created(wanted: dict[str, Any]) -> OrderCreated:
     fields = {"eventType": OrderCreated.name, "orderId": str(uuid.uuid4()), "timestamp": Timestamp.now()}
     try:
-        event = parse(fields | wanted, OrderCreated)
+        return parse(fields | wanted, OrderCreated)
     except Refused as refused:
         raise SagaError(f"The order is not valid: {refused}", "Fix it and try again") from None
-    EventBridgeBus(stack.client("events"), stack.outputs["BusName"]).tell([event])
-    return fields["orderId"]
+
+
+def _tell(stack: Stack, *events: Event) -> None:
+    EventBridgeBus(stack.client("events"), stack.outputs["BusName"]).tell(events)
 
 
 def _post(stack: Stack, wanted: dict[str, Any], key: str) -> str:

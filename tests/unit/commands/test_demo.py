@@ -8,14 +8,15 @@ from typer.testing import CliRunner
 
 from sagactl.cli import app
 from sagactl.commands import demo
-from sagactl.design.five_ways import five_ways
+from sagactl.design.ways import all_ways
 from sagactl.stack import audit, demo_orders, shop
 from sagactl.stack.demo_orders import Trial
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
 
 type Outcome = Callable[..., None]
-GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"]
+GOOD = ["COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED", "FAILED"]
+REASON = "a reason"
 AT, LATER = "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:01.234Z"
 CREATED = Told("OrderCreated", "saga.order", AT, AT, "1", None, {})
 SHIPPED = Told("ShipmentOK", "saga.shipping", LATER, LATER, "2", "1", {}, since_first_ms=1234)
@@ -30,6 +31,8 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
             assert not live
             for one, status in zip(trials, statuses, strict=True):
                 one.status = status
+                if status == "FAILED":
+                    one.reason = REASON
                 one.timeline = [CREATED, SHIPPED]
 
         monkeypatch.setattr(demo, "follow", follow)
@@ -47,30 +50,31 @@ def test_all_as_expected(outcome: Outcome) -> None:
     ran = CliRunner().invoke(app, ["demo"])
     assert (ran.exit_code, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
-    assert lines[-1] == "5 sagas closed: 1 COMPLETED, 4 FAILED, 0 open. Money and stock balance."
-    for way in five_ways().values():
-        assert any(line.startswith(f"{way.ends:9}  {way.title}  by ") for line in lines)
+    assert lines[-1] == "6 sagas closed: 1 COMPLETED, 5 FAILED, 0 open. Money and stock balance."
+    for way in all_ways().values():
+        because = f": {REASON}" if way.ends == "FAILED" else ""
+        assert any(line.startswith(f"{way.ends:9}  {way.title}{because}  by ") for line in lines)
     assert "1,234 ms" in ran.stdout
     assert lines[2].split() == ["1,234", "ms", "ShipmentOK", "told", "by", "shipping"]
 
 
 BAD = {
     "an order stays open": (
-        ["PENDING", "FAILED", "FAILED", "FAILED", "FAILED"],
+        ["PENDING", "FAILED", "FAILED", "FAILED", "FAILED", "FAILED"],
         ["an id: still PENDING"],
-        "4 sagas closed: 0 COMPLETED, 4 FAILED, 1 open.",
+        "5 sagas closed: 0 COMPLETED, 5 FAILED, 1 open.",
         "All goes well: PENDING, not COMPLETED; an id: still PENDING",
     ),
     "an order ends otherwise": (
-        ["COMPLETED", "COMPLETED", "FAILED", "FAILED", "FAILED"],
+        ["COMPLETED", "COMPLETED", "FAILED", "FAILED", "FAILED", "FAILED"],
         [],
-        "5 sagas closed: 2 COMPLETED, 3 FAILED, 0 open.",
+        "6 sagas closed: 2 COMPLETED, 4 FAILED, 0 open.",
         "Payment is declined: COMPLETED, not FAILED",
     ),
     "money and stock don't balance": (
         GOOD,
         ["item-001: 499 available or held, 500 stocked"],
-        "5 sagas closed: 1 COMPLETED, 4 FAILED, 0 open.",
+        "6 sagas closed: 1 COMPLETED, 5 FAILED, 0 open.",
         "item-001: 499 available or held, 500 stocked",
     ),
 }

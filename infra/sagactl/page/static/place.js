@@ -1,4 +1,4 @@
-// Placing an order, with a preset for each of the five ways a saga can go.
+// Placing an order, with a preset for each way a saga can go.
 
 import { ask, logFailure } from "./api.js";
 import { byId, el } from "./dom.js";
@@ -7,6 +7,7 @@ import { shortId } from "./format.js";
 const form = byId("place");
 const PATHS = { api: "orders", bus: "page/orders" };
 
+let presets = [];
 let tried = ""; // the order that was sent last, until it is placed
 let key = ""; // its Idempotency-Key: whoever presses the button again because of an error orders once
 
@@ -21,10 +22,11 @@ export function startPlacing() {
  */
 export async function refreshPresets() {
   const { ways, place } = await ask("page/shop");
+  presets = ways;
   const isFirstTime = form.elements.productId.value === "";
-  const chosen = isFirstTime ? ways[0].title : checkedPreset()?.value;
+  const chosen = isFirstTime ? ways[0].title : checkedPreset()?.title;
   byId("ways").replaceChildren(...ways.map((way) => presetRow(way, way.title === chosen)));
-  const preset = ways.find((way) => way.title === chosen);
+  const preset = checkedPreset();
   if (preset) fillFields(preset);
   return place;
 }
@@ -52,12 +54,14 @@ async function placeOrder(submitted) {
 }
 
 
+/** A preset is unchecked by any change of its fields, so an order that is to be cancelled goes to the bus. */
 function wantedOrder() {
   const { productId, quantity, amount } = form.elements;
   return {
     productId: productId.value,
     quantity: Number(quantity.value),
     amount: Number(amount.value),
+    ...(checkedPreset()?.cancelled && { cancelled: true }),
   };
 }
 
@@ -79,10 +83,15 @@ function fillFields(way) {
 }
 
 function checkedPreset() {
-  return form.querySelector("[name=way]:checked");
+  const checked = checkedRadio();
+  return checked && presets.find((way) => way.title === checked.value);
 }
 
 function uncheckPresets() {
-  const checked = checkedPreset();
+  const checked = checkedRadio();
   if (checked) checked.checked = false;
+}
+
+function checkedRadio() {
+  return form.querySelector("[name=way]:checked");
 }

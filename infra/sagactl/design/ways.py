@@ -1,4 +1,4 @@
-"""The five ways that an order can go. An order goes one of them by its amount and its quantity."""
+"""The ways that an order can go. An order goes one of them by its amount and quantity, or because it is cancelled."""
 
 from typing import Any, NamedTuple
 
@@ -17,12 +17,13 @@ TOO_LARGE = SHIPPING_CAPACITY + 1
 
 
 class Way(NamedTuple):
-    """An order that goes this way, and its status in the end."""
+    """An order that goes this way, and its status in the end; whether its customer wants it back in time."""
 
     title: str
     quantity: int
     amount: int
     ends: str = "FAILED"
+    is_cancelled: bool = False
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -30,7 +31,7 @@ class Way(NamedTuple):
         return {"productId": PRODUCT, "quantity": self.quantity, "amount": self.amount}
 
 
-def five_ways(units: int = UNITS) -> dict[str, Way]:
+def all_ways(units: int = UNITS) -> dict[str, Way]:
     """Returns the ways by name, for as many units in stock, which must be more than shipping's capacity."""
     too_many = units + 1
     return {
@@ -39,4 +40,5 @@ def five_ways(units: int = UNITS) -> dict[str, Way]:
         "stock_failed": Way("Out of stock", too_many, CHEAP),
         "shipment_failed": Way("Shipment is refused", TOO_LARGE, CHEAP),
         "payment_and_stock_failed": Way("Payment and stock both fail", too_many, TOO_DEAR),
+        "cancelled": Way("The customer cancels", FEW, CHEAP, is_cancelled=True),
     }
