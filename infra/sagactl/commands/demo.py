@@ -1,10 +1,8 @@
-"""`saga demo`: an order for each way that a saga can go, all at once."""
+"""`saga demo`: an order for each way that a saga can go."""
 
 import threading
-import time
 import webbrowser
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import Annotated
@@ -28,10 +26,10 @@ from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, Cropped, err, plain, result, screen, step
 
-PACE_SECONDS = 2.0
+PAUSE_SECONDS = 4.0  # with the page: a pace that an eye can follow
 
 Keep = Annotated[bool, typer.Option("--keep", help="Leave LocalStack running afterwards.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Open the page of saga watch, and place one order at a time.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Open the page of saga watch, and pause before each order.")]
 
 
 def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: Json = False) -> None:
@@ -46,12 +44,12 @@ def demo(keep: Keep = False, watch: Watch = False, port: Port = None, as_json: J
         stocked = audit.stock(stack)
         trials = demo_orders.all_trials()
         page = None
+        pause_seconds = 0.0
         if watch:
             page = at_end.enter_context(serving.served(lambda: stack))
-            one_by_one(stack, trials, page)
-        else:
-            all_at_once(stack, trials)
-        follow(stack, trials, live=screen.is_terminal and not as_json)
+            webbrowser.open(page)
+            pause_seconds = PAUSE_SECONDS
+        run(stack, trials, live=screen.is_terminal and not as_json, pause_seconds=pause_seconds)
         report(trials, demo_orders.problems(stack, trials, stocked), as_json=as_json)
         if page:
             wait_for_interrupt(page)
@@ -71,35 +69,19 @@ def deployed(port: int | None, at_end: ExitStack, *, keep: bool) -> Stack:
     return Stack(where, deploy(where, {}, reset=True, step=step, start=start))
 
 
-def all_at_once(stack: Stack, trials: Sequence[Trial]) -> None:
-    with ThreadPoolExecutor(len(trials)) as pool:
-        list(pool.map(lambda one: demo_orders.place(stack, one), trials))
-
-
-def one_by_one(stack: Stack, trials: Sequence[Trial], page: str) -> None:
-    """Opens the page, and places the orders at a pace that an eye can follow."""
-    webbrowser.open(page)
-    for one in trials:
-        with step(f"{one.way.title}, at {page}"):
-            time.sleep(PACE_SECONDS)
-            demo_orders.place(stack, one)
-            shop.wait_until_closed(stack, one.order_id)
-            time.sleep(PACE_SECONDS)
-
-
 def wait_for_interrupt(page: str) -> None:
     err.print(f"The page stays at {page}. Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 
 
-def follow(stack: Stack, trials: Sequence[Trial], *, live: bool) -> None:
-    """Waits until all orders are told, and shows them meanwhile if `live`."""
+def run(stack: Stack, trials: Sequence[Trial], *, live: bool, pause_seconds: float) -> None:
+    """Runs the orders, and shows them meanwhile if `live`."""
     drawn = Live(console=screen, auto_refresh=False, transient=True) if live else None
     with drawn or nullcontext():
-        for _ in demo_orders.follow(stack, trials):
+        for placed in demo_orders.run(stack, trials, pause_seconds):
             if drawn:
-                drawn.update(Cropped(pictures(trials)), refresh=True)
+                drawn.update(Cropped(pictures(placed)), refresh=True)
 
 
 def report(trials: Sequence[Trial], problems: list[str], *, as_json: bool) -> None:

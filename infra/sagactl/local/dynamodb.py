@@ -32,7 +32,7 @@ _PACKAGE_SHA512 = (
 # agent, which would have to be downloaded and only lifts the limit of 20 indexes for a table.
 _JAVA_WRAPPER = """#!/bin/sh
 for arg do shift; case "$arg" in -javaagent:*) ;; *) set -- "$@" "$arg";; esac; done
-PATH=${PATH#*:} exec java "$@"
+PATH=${PATH#*:} exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "$@"
 """
 
 

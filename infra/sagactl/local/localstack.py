@@ -24,7 +24,7 @@ from typing import Any
 
 from sagactl import environment
 from sagactl.errors import SagaError, check_room
-from sagactl.local import dynamodb, locks, programs
+from sagactl.local import child, dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
 from sagactl.signals import uninterrupted
 
@@ -32,6 +32,9 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 _START_TIMEOUT_SECONDS = 90
 _STOP_TIMEOUT_SECONDS = 10
+_STATIC = "usr/lib/localstack"  # below FILESYSTEM_ROOT: what LocalStack's image has ready
+_CACHE = LOCALSTACK / "cache"
+_INDEXED = LOCALSTACK / "indexed"
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # through no proxy
@@ -89,6 +92,27 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
             raise
 
 
+def index_services() -> None:
+    """Writes the index of all AWS services that LocalStack would make at each start, which takes seconds."""
+    folder = _INDEXED / _STATIC
+    shutil.rmtree(_INDEXED, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command: list[str | Path] = [LOCALSTACK / "venv/bin/python", "-m", "localstack.aws.spec"]
+    own = environment.machine() | {
+        "FILESYSTEM_ROOT": str(_INDEXED),
+        "HOME": str(_INDEXED),
+        "OVERRIDE_IN_DOCKER": "0",
+        "XDG_CACHE_HOME": str(_CACHE),
+    }
+    ran = child.run(command, own, folder)
+    if ran.returncode:
+        check_room(ran.stdout)
+        last_line = (ran.stdout.strip().splitlines() or ["nothing"])[-1]
+        raise SagaError(
+            f"LocalStack could not index the services of AWS. It last printed: {last_line}", "Run: make setup"
+        )
+
+
 def _new_folder(port: int, library: Path) -> None:
     """Makes the folder for LocalStack's files, empty but for a link to what is installed already."""
     folder = _folder(port)
@@ -96,6 +120,9 @@ def _new_folder(port: int, library: Path) -> None:
     root_library = folder / "root/var/lib/localstack/lib"
     root_library.parent.mkdir(parents=True)
     root_library.symlink_to(library)
+    root_static = folder / "root" / _STATIC
+    root_static.parent.mkdir(parents=True)
+    root_static.symlink_to(_INDEXED / _STATIC)
     (folder / "tmp").mkdir()
 
 
@@ -269,7 +296,7 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
         "PROVIDER_OVERRIDE_S3": "own_folder",  # of infra/localstack
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
-        "XDG_CACHE_HOME": str(LOCALSTACK / "cache"),
+        "XDG_CACHE_HOME": str(_CACHE),
     }
     given = {name: value for name, value in os.environ.items() if name.startswith(_SETTING)}
     return own | {name.removeprefix(_SETTING): value for name, value in given.items()}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
-from sagactl.local import asyncapi_schema, child, dynamodb, locks, programs
+from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv
 from sagactl.paths import PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
@@ -173,6 +173,8 @@ def _install_environment(part: Part, folder: Path) -> None:
     _uv("pip", "sync", *compiled, "--python", folder, lock)
     for project in own_code:
         _uv("pip", "install", "--python", folder, "--no-deps", "--editable", project.parent)
+    if part.name == "localstack":
+        localstack.index_services()
 
 
 def _npm() -> None:

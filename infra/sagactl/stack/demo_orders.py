@@ -1,7 +1,7 @@
 """The ways tried out: an order for each of them is placed, and followed until it is closed."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from sagactl.stack import audit, entries, journal, shop
 from sagactl.stack.deployed_stack import Stack
 
 TIMEOUT_SECONDS = 60
-PERIOD_SECONDS = 0.2
+PERIOD_SECONDS = 0.1
 _THROUGH_THE_API = 2  # of the orders
 
 
@@ -27,10 +27,14 @@ class Trial:
     timeline: list[journal.Told] = field(default_factory=list)
 
     @property
+    def is_closed(self) -> bool:
+        return self.status in choreography.closed()
+
+    @property
     def is_told(self) -> bool:
         """Whether the order is closed, and its last event has reached the journal, too."""
         last = {event.name for event in choreography.ends()}
-        return self.status in choreography.closed() and any(told.name in last for told in self.timeline)
+        return self.is_closed and any(told.name in last for told in self.timeline)
 
     def fields(self) -> dict[str, Any]:
         """Returns the trial as JSON has it."""
@@ -55,13 +59,29 @@ def place(stack: Stack, trial: Trial) -> None:
         trial.order_id = shop.place(stack, trial.way.wanted, trial.via)
 
 
-def follow(stack: Stack, trials: Sequence[Trial]) -> Iterator[None]:
-    """Updates what is known of the trials again and again, until all are told or the time is up."""
+def run(stack: Stack, trials: Sequence[Trial], pause_seconds: float = 0) -> Iterator[Sequence[Trial]]:
+    """Places each order once the one before is closed, and goes on until all are told.
+
+    At once, they would only wait for each other: each would have functions of its own started. Yields those placed so
+    far whenever there may be more to know of them. Gives up an order that is not closed in TIMEOUT_SECONDS. Pauses
+    before each order.
+    """
+    for number, trial in enumerate(trials, start=1):
+        time.sleep(pause_seconds)
+        place(stack, trial)
+        yield from _follow(stack, trials[:number], lambda placed: placed[-1].is_closed)
+    yield from _follow(stack, trials, lambda placed: all(trial.is_told for trial in placed))
+
+
+def _follow(
+    stack: Stack, placed: Sequence[Trial], is_over: Callable[[Sequence[Trial]], bool]
+) -> Iterator[Sequence[Trial]]:
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not all(trial.is_told for trial in trials) and time.monotonic() < deadline:
-        for trial in trials:
-            _look(stack, trial)
-        yield
+    while not is_over(placed) and time.monotonic() < deadline:
+        for trial in placed:
+            if not trial.is_told:
+                _look(stack, trial)
+        yield placed
         time.sleep(PERIOD_SECONDS)
 
 

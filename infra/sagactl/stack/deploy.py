@@ -1,5 +1,6 @@
 """Building and deploying the stack with the SAM CLI: sam build, then sam deploy."""
 
+import hashlib
 import json
 import os
 import platform
@@ -55,9 +56,14 @@ def deploy(
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
         bucket_options = _build_and_prepare(where, options, step=step, start=start, verbose=verbose)
-        with step("Deploying the stack (sam deploy)"):
-            named = ["--stack-name", where.stack_name]
-            sam(where, ["deploy", *named, *options, *bucket_options], verbose=verbose)
+        deploying = ["deploy", "--stack-name", where.stack_name, *options, *bucket_options]
+        with (
+            step("Deploying the stack (sam deploy)"),
+            _meanwhile(lambda: sam(where, deploying, verbose=verbose)) as deployed,
+        ):
+            if where.is_local:
+                _load_services(where)
+            deployed.result()
     return stack_outputs(where)
 
 
@@ -176,36 +182,50 @@ def _build_and_prepare(
     start: Callable[[], object] | None,
     verbose: bool,
 ) -> list[str]:
-    """Builds, and gets LocalStack ready meanwhile. Returns sam's options for its bucket."""
+    """Builds, and starts LocalStack meanwhile. Returns sam's options for its bucket."""
     title = "Building the functions (sam build)"
     if start:
         title = "Starting LocalStack, building the functions (sam build)"
     with step(title), _meanwhile(lambda: _build_with_bytecode(where, options, verbose=verbose)) as built:
         if start:
             start()
-        bucket_options = _prepare(where)
+        bucket_options = local_bucket(where) if where.is_local else []
         built.result()
     return bucket_options
 
 
 def _build_with_bytecode(where: Target, options: Sequence[str], *, verbose: bool) -> None:
+    """Builds, unless the last build was of the same: sam takes seconds to find that out. It empties BUILD first."""
+    built = BUILD / ".built"
+    made_from = _fingerprint(options)
+    if built.exists() and built.read_text() == made_from:
+        return
     build(where, options, verbose=verbose)
     compile_bytecode()
+    built.write_text(made_from)
 
 
-def _prepare(where: Target) -> list[str]:
-    """Does ahead what LocalStack would do during the deployment, and returns sam's options for its bucket."""
-    if not where.is_local:
-        return []
-    options = local_bucket(where)
-    # LocalStack loads a service at its first call, and DynamoDB takes seconds. It can't load several at once.
+def _fingerprint(options: Sequence[str]) -> str:
+    """Returns what a build depends on, as one hash."""
+    code = sorted(path for path in (PROJECT / "functions").rglob("*") if path.suffix in {".py", ".txt"})
+    given = [Path(option.removeprefix("file://")) for option in options if option.startswith("file://")]
+    sources = [PROJECT / "template.yaml", PROJECT / "samconfig.toml", SAM_VENV.with_name("installed"), *given, *code]
+    found = hashlib.sha256(json.dumps(options).encode())
+    for path in sources:
+        found.update(f"\0{path}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _load_services(where: Target) -> None:
+    """Has LocalStack load what it would load during the deployment, at its first call: DynamoDB takes seconds."""
+    # One after another, because it can't load several at once.
     where.client("cloudformation").list_stacks()
     where.client("dynamodb").list_tables()
     where.client("apigateway").get_rest_apis()
     where.client("lambda").list_functions()
     where.client("events").list_event_buses()
     where.client("sqs").list_queues()
-    return options
 
 
 def local_bucket(where: Target) -> list[str]:
@@ -218,10 +238,12 @@ def local_bucket(where: Target) -> list[str]:
 
 def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
     """Runs the SAM CLI. If it fails, prints its output and raises SagaError."""
+    # By default it waits 5 seconds, which take longer than all else; but AWS limits how often one may ask.
+    poll_seconds = "0.5" if where.is_local else "1"
     own = where.environment() | for_pip_and_uv()
     own |= {
         "PATH": f"{VENV / 'bin'}{os.pathsep}{own['PATH']}",  # sam build looks for python3.13 there
-        "SAM_CLI_POLL_DELAY": "1",  # seconds; the 5 it waits by default take longer than all else
+        "SAM_CLI_POLL_DELAY": poll_seconds,
         "SAM_CLI_TELEMETRY": "0",
     }
     result = child.run([SAM_VENV / "bin/sam", *arguments], own, PROJECT, capture=not verbose)

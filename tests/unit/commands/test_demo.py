@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sagactl.cli import app
 from sagactl.commands import demo
 from sagactl.design.ways import all_ways
-from sagactl.stack import audit, demo_orders, shop
+from sagactl.stack import audit, aws, demo_orders, shop
 from sagactl.stack.demo_orders import Trial
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
@@ -27,19 +27,19 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """Says how the orders of the demo come out, and what the books say of it."""
 
     def outcome(statuses: Sequence[str], problems: Sequence[str] = ()) -> None:
-        def follow(_: Stack, trials: Sequence[Trial], *, live: bool) -> None:
+        def run(_: Stack, trials: Sequence[Trial], *, live: bool, pause_seconds: float) -> None:
             assert not live
+            assert pause_seconds == 0
             for one, status in zip(trials, statuses, strict=True):
                 one.status = status
                 if status == "FAILED":
                     one.reason = REASON
                 one.timeline = [CREATED, SHIPPED]
 
-        monkeypatch.setattr(demo, "follow", follow)
+        monkeypatch.setattr(demo, "run", run)
         monkeypatch.setattr(audit, "audit", lambda *_: list(problems))
 
     monkeypatch.setattr(demo, "deployed", lambda *_, **__: None)
-    monkeypatch.setattr(demo_orders, "place", lambda *_: None)
     monkeypatch.setattr(shop, "set_available", lambda *_: None)
     monkeypatch.setattr(audit, "stock", lambda *_: {})
     return outcome
@@ -101,3 +101,32 @@ def test_programs_get_json_and_the_same_exit_code(outcome: Outcome) -> None:
     outcome(GOOD, ["astray"])
     ran = CliRunner().invoke(app, ["demo", "--json"])
     assert (ran.exit_code, json.loads(ran.stdout)["problems"]) == (1, ["astray"])
+
+
+def test_an_order_is_placed_once_the_one_before_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    def place(_: Stack, one: Trial) -> None:
+        happened.append(f"placed {one.way.title}")
+
+    def look(_: Stack, one: Trial) -> None:
+        """It is closed when it is looked at for the first time, and the journal lags behind."""
+        happened.append(f"looked at {one.way.title}")
+        one.timeline = [SHIPPED] if one.status == "COMPLETED" else []
+        one.status = "COMPLETED"
+
+    monkeypatch.setattr(demo_orders, "place", place)
+    monkeypatch.setattr(demo_orders, "_look", look)
+    monkeypatch.setattr(demo_orders, "PERIOD_SECONDS", 0)
+    one, other = demo_orders.all_trials()[:2]
+    stack = Stack(aws.target(), {})
+    assert list(demo_orders.run(stack, [one, other])) == [[one], [one, other], [one, other]]
+    first, second = one.way.title, other.way.title
+    assert happened == [
+        f"placed {first}",
+        f"looked at {first}",
+        f"placed {second}",
+        f"looked at {first}",
+        f"looked at {second}",
+        f"looked at {second}",
+    ]

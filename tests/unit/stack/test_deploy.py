@@ -1,40 +1,111 @@
-"""What `saga deploy` does to what sam has built."""
+"""What `saga deploy` builds, and does to what sam has built."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sagactl.paths import PROJECT
 from sagactl.stack import deploy
 from sagactl.stack.aws import Target
 
 UNCHECKED = 1  # in a .pyc's flags: by the source's hash, which is not looked at
+SOURCES = {
+    "OrderFunction/order/app.py": "answer = 42\n",
+    "PaymentFunction/order/app.py": "answer = 42\n",
+    "Other/order/app.py": "answer = 43\n",
+}
 
 
-@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:4599"])
-def test_functions_get_bytecode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str | None) -> None:
-    sources = {
-        "OrderFunction/order/app.py": "answer = 42\n",
-        "PaymentFunction/order/app.py": "answer = 42\n",
-        "Other/order/app.py": "answer = 43\n",
-    }
-    deployed: dict[str, bytes] = {}
+@pytest.fixture(params=[None, "http://127.0.0.1:4599"])
+def where(request: pytest.FixtureRequest) -> Target:
+    return Target(request.param)
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The commands of sam that were run. Its build empties the folder and writes SOURCES into it."""
+    ran: list[str] = []
 
     def sam(_where: Target, arguments: list[str], **_: Any) -> None:
+        ran.append(arguments[0])
         if arguments[0] == "build":
-            for name, text in sources.items():
-                path = tmp_path / name
-                path.parent.mkdir(parents=True)
-                path.write_text(text)
-        else:
-            caches = tmp_path.rglob("__pycache__/app.cpython-313.pyc")
-            deployed.update({path.relative_to(tmp_path).parts[0]: path.read_bytes() for path in caches})
+            build(tmp_path)
 
     monkeypatch.setattr(deploy, "BUILD", tmp_path)
     monkeypatch.setattr(deploy, "sam", sam)
     monkeypatch.setattr(Target, "check", lambda _: None)
-    monkeypatch.setattr(deploy, "_prepare", lambda *_: [])
+    monkeypatch.setattr(deploy, "is_deployed", lambda _: False)
+    monkeypatch.setattr(deploy, "local_bucket", lambda _: [])
+    monkeypatch.setattr(deploy, "_load_services", lambda _: None)
     monkeypatch.setattr(deploy, "stack_outputs", lambda _: {})
-    deploy.deploy(Target(endpoint), {})
-    assert {code[4] for code in deployed.values()} == {UNCHECKED}
-    assert deployed["PaymentFunction"] == deployed["OrderFunction"] != deployed["Other"]
+    return ran
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes a second."""
+    monkeypatch.setattr(deploy, "compile_bytecode", lambda: None)
+
+
+def build(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name, text in SOURCES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+
+
+def test_functions_get_bytecode(where: Target, ran: list[str], tmp_path: Path) -> None:
+    deploy.deploy(where, {})
+    assert ran == ["build", "deploy"]
+    caches = tmp_path.rglob("__pycache__/app.cpython-313.pyc")
+    compiled = {path.relative_to(tmp_path).parts[0]: path.read_bytes() for path in caches}
+    assert {code[4] for code in compiled.values()} == {UNCHECKED}
+    assert compiled["PaymentFunction"] == compiled["OrderFunction"] != compiled["Other"]
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_what_is_built_is_not_built_again(where: Target, ran: list[str]) -> None:
+    deploy.deploy(where, {})
+    deploy.deploy(where, {})
+    assert ran == ["build", "deploy", "deploy"]
+
+
+def code_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    copy = tmp_path.with_name(f"{tmp_path.name}-copy")
+    shutil.copytree(PROJECT / "functions", copy / "functions")
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(PROJECT / name, copy)
+    (copy / "functions/order/app.py").write_text("answer = 44\n")
+    monkeypatch.setattr(deploy, "PROJECT", copy)
+
+
+def sam_build_is_run_by_hand(_monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    build(tmp_path)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("happens", [code_changes, sam_build_is_run_by_hand])
+def test_what_has_changed_is_built_again(
+    where: Target,
+    ran: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    happens: Callable[[pytest.MonkeyPatch, Path], None],
+) -> None:
+    deploy.deploy(where, {})
+    happens(monkeypatch, tmp_path)
+    deploy.deploy(where, {})
+    assert ran == ["build", "deploy", "build", "deploy"]
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_other_parameters_are_built_again(where: Target, ran: list[str]) -> None:
+    """The architecture is one: wheels differ by it."""
+    deploy.deploy(where, {"PaymentLimit": "5"})
+    deploy.deploy(where, {"PaymentLimit": "6"})
+    assert ran == ["build", "deploy", "build", "deploy"]
