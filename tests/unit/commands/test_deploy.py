@@ -33,12 +33,15 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         [file] = [argument for argument in arguments if argument.startswith("file://")]
         told[arguments[0]] = json.loads(Path(file.removeprefix("file://")).read_text())
 
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/sam").touch()
-    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
+    for file in ("installed", "venv/bin/sam"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path / "venv")
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
     monkeypatch.setattr(deploy, "STATE", tmp_path)
     monkeypatch.setattr(deploy, "sam", sam)
-    monkeypatch.setattr(deploy, "_prepare", lambda _: [])
+    monkeypatch.setattr(deploy, "local_bucket", lambda _: [])
+    monkeypatch.setattr(deploy, "_load_services", lambda _: None)
     monkeypatch.setattr(deploy, "compile_bytecode", lambda: None)
     monkeypatch.setattr(Target, "check", lambda _: None)
     stack = {"Outputs": [{"OutputKey": "ApiId", "OutputValue": "id"}, {"OutputKey": "ApiStage", "OutputValue": "v1"}]}
