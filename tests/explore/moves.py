@@ -27,6 +27,7 @@ from explore.world import (
     case,
     expired,
     heard_by,
+    made_again,
     service_of,
 )
 
@@ -41,12 +42,15 @@ type State = tuple[int, int, int]
 
 First the entries, the stock, what is left of the budget and whether the watchdog asked, each in its bits. Then what may
 be delivered next, two bits a delivery: the second is set if the same fact is under way twice. Then marks: the orders of
-which OrderFailed was told, and what was given up, that is lost, or not tried again: the dead-letter queue has it.
+which OrderFailed was told; what was given up, that is lost, or not tried again: the dead-letter queue has it; and, if a
+table may be restored, each fact that was told: the journal has it.
 """
 
 _ENTRY_BITS = 16
 _STOCK_BITS = 12
 _FAULT_BITS = 3
+_SERVICE_BITS = 3
+_ENTRY = (1 << _ENTRY_BITS) - 1
 _NOTICED = ("PaymentOK", "StockReserved")  # an order that is known is not changed by these
 FAULTS = {"crashes": CRASHES, "refusals": REFUSALS, "unanswered": UNANSWERED}  # by the budget they come from
 
@@ -55,8 +59,8 @@ class Budget(NamedTuple):
     """How often each fault may befall one schedule; `asks` is how often the watchdog asks out of turn.
 
     `unanswered` counts calls of AWS that are applied, and whose answer is lost. `conflicts` counts deliveries heard in
-    full between another's recall and record. Without a watchdog, retries alone must close every order, so none is given
-    up.
+    full between another's recall and record. `restores` is how often a service's table is restored to an earlier
+    moment, and healed by replay. Without a watchdog, retries alone must close every order, so none is given up.
     """
 
     repeats: int = 0
@@ -66,6 +70,7 @@ class Budget(NamedTuple):
     unanswered: int = 0
     conflicts: int = 0
     asks: int = 0
+    restores: int = 0
     watchdog: bool = True
 
 
@@ -155,6 +160,9 @@ class Moves:
         self._fault_at = {name: faults_at + number * _FAULT_BITS for number, name in enumerate(names)}
         self._asked = 1 << (faults_at + len(names) * _FAULT_BITS)
         self._redriven = self._asked << 1
+        self._backup_at = (self._redriven << 1).bit_length() - 1
+        self._facts = Numbered[Event]()
+        self._of_facts = 0
         self._of_faults = self._asked - (1 << faults_at)
         self._of_entries = (1 << self._stock_at) - 1
         self._of_safety = (1 << faults_at) - 1
@@ -182,7 +190,7 @@ class Moves:
         for fact in placed:
             flight |= _bit(self._number(Delivery(HTTP, fact)))
         left = sum(getattr(budget, name) << at for name, at in self._fault_at.items())
-        return (world.stocked << self._stock_at) + left, flight, 0
+        return (world.stocked << self._stock_at) + left, flight, self._marks_of(by_bus)
 
     def following(self, state: State) -> list[State]:
         """Returns what may come next, always in the same sequence; `steps` says how. What is idle is left out."""
@@ -196,6 +204,8 @@ class Moves:
                 found.append((after, (flight & kept | flying) & awake[after & of_entries], marks | marked))
         if not flight:
             found += [after for _, after in self._at_rest(state)]
+        if self.trial.budget.restores:
+            found += [after for _, after in self._restored(state)]
         return found
 
     def steps(self, state: State) -> list[Step]:
@@ -205,6 +215,8 @@ class Moves:
             found += [effect.step for effect in table[core & table.mask]]
         if not flight:
             found += [step for step, _ in self._at_rest(state)]
+        if self.trial.budget.restores:
+            found += [step for step, _ in self._restored(state)]
         return found
 
     # What a state says
@@ -244,10 +256,15 @@ class Moves:
 
     def _given_up(self, state: State) -> list[Delivery]:
         marks = state[2] >> self.world.orders
-        return [delivery for number, delivery in enumerate(self._deliveries.values) if marks >> number & 1]
+        return [delivery for number, delivery in enumerate(self._deliveries.values) if marks >> (2 * number) & 1]
+
+    def _journal(self, state: State) -> list[Event]:
+        """Every fact that was told."""
+        marks = state[2] >> self.world.orders
+        return [fact for number, fact in enumerate(self._facts.values) if marks >> (2 * number + 1) & 1]
 
     def _entry(self, core: int, slot: int) -> bytes | None:
-        return self._known.values[core >> (slot * _ENTRY_BITS) & ((1 << _ENTRY_BITS) - 1)]
+        return self._known.values[core >> (slot * _ENTRY_BITS) & _ENTRY]
 
     def entry_of(self, core: int, delivery: Delivery) -> bytes | None:
         return self._entry(core, _slot(delivery))
@@ -302,7 +319,7 @@ class Moves:
 
     def _parts_for(self, delivery: Delivery) -> int:
         """The bits of a state that decide what the service does: its entry of the order, and the stock."""
-        of_entry = ((1 << _ENTRY_BITS) - 1) << (_slot(delivery) * _ENTRY_BITS)
+        of_entry = _ENTRY << (_slot(delivery) * _ENTRY_BITS)
         of_stock = ((1 << _STOCK_BITS) - 1) << self._stock_at
         return of_entry | of_stock if service_of(delivery) == "inventory" else of_entry
 
@@ -408,7 +425,44 @@ class Moves:
             for delivery in given_up:
                 flight |= _bit(self._number(delivery))
             flight &= self._awake[after & self._of_entries]
-            yield Step(None, "what was given up is redriven", ()), (after, flight, marks & self._of_failures)
+            kept = marks & (self._of_failures | self._of_facts)
+            yield Step(None, "what was given up is redriven", ()), (after, flight, kept)
+
+    def _restored(self, state: State) -> Iterator[tuple[Step, State]]:
+        """A backup is made of a service's table, and later the table is what it was then."""
+        core, flight, marks = state
+        left = self._left(core).restores
+        backup = core >> self._backup_at
+        if not left:
+            return
+        if backup:
+            step, entries = self._made_again(core, backup, self._journal(state))
+            unfaulted = core & ~(self._of_faults | self._of_safety | self._asked) & ((1 << self._backup_at) - 1)
+            after = unfaulted + entries + ((left - 1) << self._fault_at["restores"])
+            flight |= self._flying(self._journal(state))
+            yield step, (after, flight & self._awake[after & self._of_entries], marks)
+            return
+        for number, service in enumerate(SERVICES):
+            units = self.stock(core) if service == "inventory" else 0
+            entry = core >> (number * _ENTRY_BITS) & _ENTRY
+            kept = ((entry << _STOCK_BITS | units) << _SERVICE_BITS) + number + 1
+            yield Step(None, f"{service}'s table is backed up", ()), (core + (kept << self._backup_at), flight, marks)
+
+    def _made_again(self, core: int, backup: int, journal: list[Event]) -> tuple[Step, int]:
+        """Puts a service's entry back, as `saga replay --restored` does; and the stock, which is in the same backup."""
+        number = (backup & ((1 << _SERVICE_BITS) - 1)) - 1
+        units = backup >> _SERVICE_BITS & ((1 << _STOCK_BITS) - 1)
+        entry = self._known.values[backup >> (_SERVICE_BITS + _STOCK_BITS)]
+        service = SERVICES[number]
+        again = made_again(service, entry, tuple(journal))
+        wrong = None if again else "what was told does not follow from what was heard"
+        self.wrong = self.wrong or again is None
+        after, given_back = again or (entry, 0)
+        stock = units + given_back if service == "inventory" else self.stock(core)
+        entries = core & self._of_entries & ~(_ENTRY << (number * _ENTRY_BITS))
+        entries += self._known.number(after) << (number * _ENTRY_BITS)
+        step = Step(None, f"{service}'s table is restored, and all is replayed", (), wrong)
+        return step, entries + (stock << self._stock_at)
 
     # How it is packed
 
@@ -440,10 +494,20 @@ class Moves:
         added -= sum(1 << self._fault_at[name] for name in spent)
         self.wrong = self.wrong or wrong is not None
         kept = ~_bit(gone) if gone and not heard.failed else -1
-        marks = sum({1 << ORDER_IDS.index(fact.order_id) for fact in heard.told if fact.name == "OrderFailed"})
+        marks = self._marks_of(heard.told)
         if given_up and gone and not gone[1] and delivery.service != HTTP:
-            marks |= 1 << (self.world.orders + gone[0])
+            marks |= 1 << (self.world.orders + 2 * gone[0])
         return Effect(added, kept, self._flying(heard.told), marks, step._replace(wrong=wrong))
+
+    def _marks_of(self, told: Iterable[Event]) -> int:
+        marks = 0
+        for fact in told:
+            if fact.name == "OrderFailed":
+                marks |= 1 << ORDER_IDS.index(fact.order_id)
+            if self.trial.budget.restores:
+                self._of_facts |= 1 << (self.world.orders + 2 * self._facts.number(fact) + 1)
+                marks |= 1 << (self.world.orders + 2 * self._facts.number(fact) + 1)
+        return marks
 
     def _flying(self, facts: Iterable[Event]) -> int:
         """The deliveries of facts that are told, once or several times."""
@@ -476,7 +540,7 @@ class Moves:
         """All deliveries but those that are idle, given these entries."""
         idle = 0
         for slot in range(0 if self.with_idle else self._slots):
-            idle |= self._idle[of_entries >> (slot * _ENTRY_BITS) & ((1 << _ENTRY_BITS) - 1), slot]
+            idle |= self._idle[of_entries >> (slot * _ENTRY_BITS) & _ENTRY, slot]
         return ~idle
 
     def _idle_with(self, known: tuple[int, int]) -> int:

@@ -40,6 +40,7 @@ from sagactl.design import choreography
 from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
 from sagactl.local.functions import CONTEXT
 from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
+from sagactl.stack import restored
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
 ELSEWHERE = Timestamp("2031-05-01T00:00:00.000Z")  # what the clock of a client says who puts an order on the bus
@@ -309,6 +310,21 @@ def case(
     )
 
 
+@cache
+def made_again(service: str, entry: bytes | None, facts: tuple[Event, ...]) -> tuple[bytes | None, int] | None:
+    """The entry as it was when its service had told its part of these facts, and the units that go back to the stock.
+
+    None if there is no such entry. `saga replay --restored` does the same.
+    """
+    before = from_builtins(json.loads(entry), APPS[service].service.ledger.entry_type) if entry else None
+    if not restored.lacking(service, before, facts):
+        return entry, 0
+    after = restored.as_it_was(service, before, facts)
+    if after is None:
+        return None
+    return packed(after), given_back(after, before) if service == "inventory" else 0
+
+
 class Heard(NamedTuple):
     told: list[Event]
     failed: bool
@@ -330,10 +346,12 @@ def _heard(delivery: Delivery, other: Delivery | None, ledger: Any, fault: str |
 
 
 def written(ledger: MemoryLedger[Any], order_id: UUID) -> bytes | None:
-    """The entry, in which it makes no difference what was heard first."""
     entry = ledger.entries.get(order_id)
-    if entry is None:
-        return None
+    return packed(entry) if entry else None
+
+
+def packed(entry: Any) -> bytes:
+    """The entry, in which it makes no difference what was heard first."""
     heard = dict(sorted(entry.heard.items()))
     told = dict(sorted(entry.told.items()))
     return to_json(replace(entry, heard=heard, told=told))

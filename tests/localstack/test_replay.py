@@ -77,6 +77,28 @@ def test_a_loss_is_healed_and_a_healed_one_stays_as_it_is(saga: Saga, stack: Sta
     assert audit.audit(stack, ids, audit.stock(stack)) == []
 
 
+def test_a_table_of_an_earlier_moment_is_made_again_first(saga: Saga, stack: Stack) -> None:
+    """Shipping has forgotten that it shipped; OrderExpired, which came too late then, is heard first now."""
+    event = order_created()
+    order_id = str(event.order_id)
+    saga.tell(event)
+    assert saga.close(order_id)["status"] == "COMPLETED"
+    saga.tell(expiry(event))
+    saga.quiet(order_id)
+    key = {"orderId": {"S": order_id}}
+    stack.client("dynamodb").delete_item(TableName=stack.table("shipping"), Key=key)
+
+    refused = saga.run("replay", "--order", order_id)
+    assert refused.exit_code == 1
+    assert "shipping does not know that it told ShipmentOK" in refused.stderr
+
+    replay(saga, "--order", order_id, "--restored")
+    saga.quiet(order_id)
+    assert entries.state_of(stack, "shipping", order_id).status == "SHIPPED"
+    assert entries.state_of(stack, "payment", order_id).status == "CHARGED"
+    assert audit.audit(stack, [order_id], audit.stock(stack)) == []
+
+
 def replay(saga: Saga, *arguments: str) -> Facts:
     answer = saga.run("replay", "--json", *arguments)
     assert answer.exit_code == 0, answer.output

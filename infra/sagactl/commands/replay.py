@@ -10,9 +10,11 @@ from rich.console import RenderableType
 
 from saga.event import Timestamp
 from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
+from sagactl.errors import SagaError
 from sagactl.stack import ids, journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.replay import Fact, Found, facts_of, facts_of_period, put
+from sagactl.stack.restored import Behind, behind, make_again
 from sagactl.terminal import err, plain, plural, progress, result, table
 
 DAYS_MAX = 366
@@ -25,6 +27,9 @@ Order = Annotated[
     str | None, typer.Option("--order", metavar="ORDER", help="Events about this order: its ID, or the start of it.")
 ]
 Rate = Annotated[int, typer.Option("--rate", min=1, max=1000, help="Events a second, at most.")]
+Restored = Annotated[
+    bool, typer.Option("--restored", help="Tables were restored to an earlier moment: first make again what they lack.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be put on the bus.")]
 
 
@@ -33,6 +38,7 @@ def replay(
     until: Until = None,
     order: Order = None,
     rate: Rate = 50,
+    restored: Restored = False,
     dry_run: DryRun = False,
     port: Port = None,
     aws: Aws = False,
@@ -44,6 +50,9 @@ def replay(
     They come from the journal, oldest first, each once and as it was first told,
     whenever their orders were opened. Where nothing was lost, this changes
     nothing but the journal. What every service refuses is left out, and named.
+
+    A service must know what it told before it hears the events again, or it may
+    decide otherwise. If its table does not, nothing is put: see --restored.
 
     On AWS the bus has an archive, too: see aws events start-replay.
     """
@@ -60,10 +69,23 @@ def replay(
     stack = find(use_aws=aws, port=port, stack_name=stack_name)
     with err.status("Reading the journal"):
         found = _found(stack, order, start, end)
+        lacking = behind(stack, found.facts)
+    if lacking and not (restored or dry_run):
+        raise _refusal(lacking)
     if not dry_run:
+        for one in progress(lacking, f"Making {plural(len(lacking), 'item')} again", len(lacking)):
+            make_again(stack, one)
         facts = progress(found.facts, f"Putting {plural(len(found.facts), 'event')} on the bus", len(found.facts))
         put(stack, facts, rate)
-    _report(found, dry_run=dry_run, as_json=as_json)
+    _report(found, lacking, dry_run=dry_run, as_json=as_json)
+
+
+def _refusal(lacking: Sequence[Behind]) -> SagaError:
+    one = lacking[0]
+    others = f", and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+    message = f"{one.service} does not know that it told {one.lacks[0]} of {one.order_id}{others}"
+    remedy = "If its table was restored to an earlier moment, see docs/aws.md, stop the functions, and add --restored"
+    return SagaError(message, remedy)
 
 
 def _moment(text: str, option: str) -> Timestamp:
@@ -83,15 +105,21 @@ def _found(stack: Stack, order: str | None, since: str, until: str) -> Found:
     return facts_of(stack, ids.order_id_of(stack, order), since, until)
 
 
-def _report(found: Found, *, dry_run: bool, as_json: bool) -> None:
+def _report(found: Found, lacking: Sequence[Behind], *, dry_run: bool, as_json: bool) -> None:
     left_out = Counter(found.left_out)
     fields = {
         "put": not dry_run,
         "facts": [fact.detail for fact in found.facts],
+        "madeAgain": [
+            {"service": one.service, "orderId": str(one.order_id), "events": list(one.lacks)} for one in lacking
+        ],
         "leftOut": [{"event": name, "why": why, "number": number} for (name, why), number in left_out.items()],
     }
     shown = _table(found.facts) if dry_run else f"{plural(len(found.facts), 'event')} put on the bus."
     result(fields, shown, as_json=as_json)
+    if lacking:
+        done = "to be made again" if dry_run else "made again"
+        err.print(f"{plural(len(lacking), 'item')} {done}.", markup=False)
     for (name, why), number in left_out.items():
         err.print(f"Left out: {number:,} {plain(name)}: {plain(why)}", markup=False)
 

@@ -16,8 +16,9 @@ from saga.event import Event, Metadata, Timestamp
 from sagactl.cli import app
 from sagactl.commands import replay as commands_replay
 from sagactl.errors import SagaError
-from sagactl.stack import journal, replay
+from sagactl.stack import entries, journal, replay
 from sagactl.stack.deployed_stack import Stack
+from sagactl.stack.restored import Behind
 
 OTHER = "00000000-0000-4000-8000-000000000002"
 STACK: Any = None  # the journal is the tests' own
@@ -52,6 +53,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
     monkeypatch.setattr(journal, "events", lambda _, order_id: written.get(order_id, []))
     monkeypatch.setattr(journal, "arrivals", arrivals)
     monkeypatch.setattr(commands_replay, "find", lambda **_: STACK)
+    monkeypatch.setattr(entries, "entries", lambda *_: {})
     return written
 
 
@@ -223,7 +225,8 @@ def test_a_dry_run_shows_the_facts_and_puts_none(written: dict[str, Any], told: 
     _, line = run("--order", str(ORDER_ID), "--dry-run").stdout.splitlines()
     assert line.split() == ["2026-01-31", "12:00:00.000", "PaymentOK", str(ORDER_ID), "7"]
     shown = json.loads(run("--order", str(ORDER_ID), "--dry-run", "--json").stdout)
-    assert shown == {"put": False, "facts": [json.loads(written[str(ORDER_ID)][0]["detail"])], "leftOut": []}
+    put = [json.loads(written[str(ORDER_ID)][0]["detail"])]
+    assert shown == {"put": False, "facts": put, "madeAgain": [], "leftOut": []}
     assert told == []
 
 
@@ -248,6 +251,45 @@ def test_what_the_bus_refuses_is_one_line(
     said = run("--order", str(ORDER_ID))
     assert (said.exit_code, said.stdout, told) == (1, "", [])
     assert said.stderr.startswith("error: PutEvents refuses OrderCreated: ThrottlingException. ")
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> list[Behind]:
+    """What was made again of payment's table, which does not know what it told."""
+    done: list[Behind] = []
+    lacking = Behind("payment", ORDER_ID, ("PaymentOK",), None, None)
+    monkeypatch.setattr(commands_replay, "behind", lambda *_: [lacking])
+    monkeypatch.setattr(commands_replay, "make_again", lambda _, one: done.append(one))
+    return done
+
+
+def test_a_service_that_does_not_know_what_it_told_is_told_nothing(
+    written: dict[str, Any], told: list[dict[str, str]], restored: list[Behind]
+) -> None:
+    written[str(ORDER_ID)] = [item(a(OrderCreated))]
+    said = run("--order", str(ORDER_ID))
+    assert (said.exit_code, said.stdout, told, restored) == (1, "", [], [])
+    assert said.stderr.startswith(f"error: payment does not know that it told PaymentOK of {ORDER_ID}. ")
+
+
+def test_what_a_table_lacks_is_made_again_first(
+    written: dict[str, Any], told: list[dict[str, str]], restored: list[Behind]
+) -> None:
+    written[str(ORDER_ID)] = [item(a(OrderCreated))]
+    said = run("--order", str(ORDER_ID), "--restored", "--json")
+    made = {"service": "payment", "orderId": str(ORDER_ID), "events": ["PaymentOK"]}
+    assert json.loads(said.stdout)["madeAgain"] == [made]
+    assert (len(told), len(restored)) == (1, 1)
+    assert said.stderr == "1 item made again.\n"
+
+
+def test_a_dry_run_makes_nothing_again(
+    written: dict[str, Any], told: list[dict[str, str]], restored: list[Behind]
+) -> None:
+    written[str(ORDER_ID)] = [item(a(OrderCreated))]
+    said = run("--order", str(ORDER_ID), "--dry-run")
+    assert (said.exit_code, told, restored) == (0, [], [])
+    assert said.stderr == "1 item to be made again.\n"
 
 
 BAD_USE = [

@@ -1,11 +1,7 @@
 """The audit: what is wrong in what the services recorded."""
 
-from collections.abc import Iterator
-
 import pytest
-from moto import mock_aws
 from msgspec.structs import replace
-from support.emulation import create_tables
 from support.given import AT, ORDER_ID
 
 from contracts.values import Amount
@@ -16,8 +12,7 @@ from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Entry, State
 from sagactl.design import choreography
-from sagactl.local.functions import tables
-from sagactl.stack import audit, aws, entries, shop
+from sagactl.stack import audit, entries, shop
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Summary
 from shipping.reactions import Shipment
@@ -68,28 +63,6 @@ ASTRAY: list[tuple[tuple[State, ...], str]] = [
      "2 item-001 for 1000 ordered, 2 item-002 for 1000 done"),
 ]
 # fmt: on
-
-
-@pytest.fixture(scope="module")
-def nowhere() -> Iterator[aws.Target]:
-    """What takes itself for AWS, and has nothing in it."""
-    for made in (aws._client, aws._session):
-        made.cache_clear()
-    with mock_aws():
-        yield aws.target(aws=True)
-    for made in (aws._client, aws._session):
-        made.cache_clear()
-
-
-@pytest.fixture
-def stack(nowhere: aws.Target) -> Iterator[Stack]:
-    """The services' tables, empty."""
-    names = [table["TableName"] for table in tables()]
-    dynamodb = nowhere.client("dynamodb")
-    create_tables(dynamodb)
-    yield Stack(nowhere, dict(zip(names, names, strict=True)))
-    for name in names:
-        dynamodb.delete_table(TableName=name)
 
 
 def record(stack: Stack, states: tuple[State, ...]) -> None:
