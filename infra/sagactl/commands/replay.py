@@ -58,12 +58,8 @@ def replay(
     """
     if since is None and order is None:
         raise typer.BadParameter("give one of them, or both", param_hint="'--since' / '--order'")
-    start = ""
-    if since:
-        start = _moment(since, "--since")
-    end = journal.END
-    if until:
-        end = _moment(until, "--until")
+    start = _moment(since, "--since") if since else ""
+    end = _moment(until, "--until") if until else journal.END
     if start > end:
         raise typer.BadParameter("not later than --since", param_hint="'--until'")
     stack = find(use_aws=aws, port=port, stack_name=stack_name)
@@ -73,11 +69,15 @@ def replay(
     if lacking and not (restored or dry_run):
         raise _refusal(lacking)
     if not dry_run:
-        for one in progress(lacking, f"Making {plural(len(lacking), 'item')} again", len(lacking)):
-            make_again(stack, one)
-        facts = progress(found.facts, f"Putting {plural(len(found.facts), 'event')} on the bus", len(found.facts))
-        put(stack, facts, rate)
+        _put(stack, found, lacking, rate)
     _report(found, lacking, dry_run=dry_run, as_json=as_json)
+
+
+def _put(stack: Stack, found: Found, lacking: Sequence[Behind], rate: int) -> None:
+    for one in progress(lacking, f"Making {plural(len(lacking), 'item')} again", len(lacking)):
+        make_again(stack, one)
+    facts = progress(found.facts, f"Putting {plural(len(found.facts), 'event')} on the bus", len(found.facts))
+    put(stack, facts, rate)
 
 
 def _refusal(lacking: Sequence[Behind]) -> SagaError:

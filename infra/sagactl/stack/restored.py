@@ -113,7 +113,8 @@ class _Again(Service[Any]):
     """A service that decides what was decided before: nothing is counted, and no time is set."""
 
     def decide(self, event: Event, before: Entry[Any] | None, _at: Timestamp) -> tuple[Any, type[Event] | None]:
-        return self.reactions[event.name](event, before.state if before else None)
+        known = before.state if before else None
+        return self.reactions[event.name](event, known)
 
 
 class _Past:
