@@ -62,12 +62,12 @@ def test_what_is_refused_is_told_again_and_only_that() -> None:
     assert [orders(entries) for entries in client.asked] == [[0, 1, 2, 3], [1, 2], [1]]
 
 
-@pytest.mark.parametrize("refusals", [1, ATTEMPTS - 1])
-def test_there_is_a_pause_before_each_further_attempt(refusals: int) -> None:
-    client = Client(*[[REFUSED]] * refusals)
+def test_there_is_a_longer_pause_before_each_further_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda shortest, longest: shortest + longest)
+    client = Client(*[[REFUSED]] * (ATTEMPTS - 1))
     pauses = tell(client, 1)
-    assert len(client.asked) == refusals + 1
-    assert 0 < sum(pauses) < 2
+    assert len(client.asked) == ATTEMPTS
+    assert pauses == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_what_is_refused_every_time_is_raised() -> None:

@@ -228,7 +228,8 @@ def test_a_fact_told_again_is_another_event_and_changes_no_summary(
 ) -> None:
     journal.write(*map(record, story))
     *events, summary = journal.items(order_of(story))
-    journal.write(record(story[1] | {"id": "told-again"}))
+    later = story[1]["detail"] | {"timestamp": TIMES[ShipmentOK]}
+    journal.write(record(story[1] | {"id": "told-again", "detail": later}))
     *more, still = journal.items(order_of(story))
     assert len(more) == len(events) + 1
     assert still == summary

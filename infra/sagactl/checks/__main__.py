@@ -2,7 +2,7 @@
 
 import sys
 
-from sagactl.checks import alarms, compatibility, derived_files, event_graph, imports, limits, roles, rules
+from sagactl.checks import alarms, compatibility, derived_files, event_graph, imports, limits, roles, rules, safeguards
 from sagactl.errors import SagaError
 
 CHECKS = (
@@ -13,6 +13,7 @@ CHECKS = (
     roles.problems,
     alarms.problems,
     limits.problems,
+    safeguards.problems,
     compatibility.problems,
     derived_files.problems,
 )

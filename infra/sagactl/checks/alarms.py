@@ -17,21 +17,27 @@ MUST_ALARM = ("Loops", "Contradictions", "OldestOpenSeconds")  # of the metrics 
 _COUNTED = re.compile(r'\bcount\("(\w+)"')
 _SUMMED = re.compile(r'SELECT SUM\((\w+)\) FROM SCHEMA\("(.+)", service\)')
 
-# What AWS itself writes, with the dimensions of each: other dimensions name a metric that nobody writes.
+# What AWS itself writes, with the dimensions of each: other dimensions name a metric that nobody writes. What is
+# counted is summed; of what is measured, such as an age, the highest value is looked at.
 _OF_AWS = {
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
-    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): {"EventBusName", "RuleName"},
-    ("AWS/Events", "FailedInvocations"): {"EventBusName", "RuleName"},
-    ("AWS/Lambda", "DestinationDeliveryFailures"): {"FunctionName"},
-    ("AWS/Lambda", "Invocations"): {"FunctionName"},
-    ("AWS/ApiGateway", "5XXError"): {"ApiName", "Stage"},
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ({"QueueName"}, "Maximum"),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ({"QueueName"}, "Maximum"),
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): ({"EventBusName", "RuleName"}, "Sum"),
+    ("AWS/Events", "FailedInvocations"): ({"EventBusName", "RuleName"}, "Sum"),
+    ("AWS/Lambda", "DestinationDeliveryFailures"): ({"FunctionName"}, "Sum"),
+    ("AWS/Lambda", "Invocations"): ({"FunctionName"}, "Sum"),
+    ("AWS/ApiGateway", "5XXError"): ({"ApiName", "Stage"}, "Sum"),
 }
+NOTICED_SECONDS_MAX = 300  # until a person is told
 
 
 def problems() -> Iterator[str]:
     for name, alarm in alarms().items():
-        yield from (f"{name} {problem}" for problem in (*_metric(alarm), *_notification(alarm)))
+        found = (*_metric(alarm), *_periods(alarm), *_notification(alarm))
+        yield from (f"{name} {problem}" for problem in found)
+    for function in template.functions():
+        if function.variables["POWERTOOLS_SERVICE_NAME"] != function.short_name:
+            yield f"{function.name} should count as {function.short_name}: POWERTOOLS_SERVICE_NAME"
     yield from holes()
 
 
@@ -65,13 +71,30 @@ def _metric(alarm: dict[str, Any]) -> Iterator[str]:
     if metric[0] == STACK:
         if (metric[1], dimensions.get("service")) not in written() or len(dimensions) != 1:
             yield f"watches {metric[1]} of {dimensions}, which no function counts"
+        yield from _statistic(alarm, "Maximum")
         return
-    if _OF_AWS.get(metric) != dimensions.keys():
-        yield f"watches {' '.join(metric)} by {', '.join(dimensions)}; AWS writes it by {_OF_AWS.get(metric)}"
+    written_by, statistic = _OF_AWS.get(metric, (set(), None))
+    if written_by != dimensions.keys():
+        yield f"watches {' '.join(metric)} by {', '.join(dimensions)}; AWS writes it by {', '.join(written_by)}"
         return
+    yield from _statistic(alarm, statistic)
     for dimension, value in dimensions.items():
         if value not in _values(dimension):
             yield f"watches the {dimension} {value}, which this template does not have"
+
+
+def _statistic(alarm: dict[str, Any], wanted: str | None) -> Iterator[str]:
+    if alarm.get("Statistic") != wanted:
+        yield f"looks at the {alarm.get('Statistic')} of {alarm['MetricName']}:\n    Statistic: {wanted}"
+
+
+def _periods(alarm: dict[str, Any]) -> Iterator[str]:
+    """CloudWatch knows periods of whole minutes; and whoever must act is told soon."""
+    for period in [alarm.get("Period"), *(metric.get("Period") for metric in alarm.get("Metrics", []))]:
+        if period is not None and (period == 0 or period % 60):
+            yield f"has a Period of {period} s, which is not of whole minutes"
+        if period is not None and not 0 < period * alarm["EvaluationPeriods"] <= NOTICED_SECONDS_MAX:
+            yield f"should go off within {NOTICED_SECONDS_MAX} s: Period times EvaluationPeriods"
 
 
 def _query(metrics: list[dict[str, Any]]) -> Iterator[str]:
@@ -99,7 +122,7 @@ def _notification(alarm: dict[str, Any]) -> Iterator[str]:
     """It says what to do and notifies, but not of a stack that was just deployed, of which there is no data yet."""
     if not any(mark in alarm["AlarmDescription"] for mark in (". ", ":")):
         yield "has to say what to do, too, in a second sentence of its AlarmDescription"
-    if not alarm.get("AlarmActions") or not alarm.get("OKActions"):
+    if not alarm.get("AlarmActions") or not alarm.get("OKActions") or alarm.get("ActionsEnabled", True) is not True:
         yield f"notifies nobody:\n{NOTIFY}"
     if alarm["TreatMissingData"] == "breaching":
         yield f"goes off before there is any data:\n    TreatMissingData: missing\n{NOTIFY_MISSING}"

@@ -11,6 +11,8 @@ RETRY_DELAYS_SECONDS = (60, 120)  # after which Lambda invokes a function again 
 OUTAGE_SECONDS = 3600  # for which nothing may give up
 WINDOWS = 6  # times the function's time-out, which AWS asks of a queue's visibility time-out
 MINUTE_SECONDS = 60
+REPORTED = "FunctionResponseTypes: [ReportBatchItemFailures]"
+EVERY_MINUTE = "rate(1 minute)"
 OLD_AFTER_DEADLINES = 4
 
 
@@ -55,12 +57,18 @@ def _polled(function: Function, event: dict[str, Any]) -> Iterator[str]:
     if visible_after < wanted:
         yield f"{name}: VisibilityTimeout is {visible_after}, and {function.name} needs {wanted}"
     attempts = queue["RedrivePolicy"]["maxReceiveCount"]
+    if event["Properties"].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+        yield f"{function.name}: one failure brings the whole batch back:\n    {REPORTED}"
     if attempts * visible_after < OUTAGE_SECONDS:
         yield f"{name}: gives up after {attempts * visible_after} s, and an outage may take {OUTAGE_SECONDS} s"
 
 
 def _scheduled(function: Function, event: dict[str, Any]) -> Iterator[str]:
-    if event["Type"] == "Schedule" and timeout_seconds(function) >= MINUTE_SECONDS:
+    if event["Type"] != "Schedule":
+        return
+    if event["Properties"]["Schedule"] != EVERY_MINUTE:
+        yield f"{function.name} should run every minute, for which its alarms wait:\n    Schedule: {EVERY_MINUTE}"
+    if timeout_seconds(function) >= MINUTE_SECONDS:
         yield f"{function.name} may run for {timeout_seconds(function)} s, and its next run is due after a minute"
 
 

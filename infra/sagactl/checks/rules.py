@@ -116,3 +116,6 @@ def polled_queues() -> Iterator[str]:
         for queue in map(logical_id, map(text, polled)):
             if "RedrivePolicy" not in queues[queue]:
                 yield f"{queue} hands {function.name} for ever what it can't handle; it needs a RedrivePolicy."
+            missing = FACTS - _matched_by(rule for rule in template.rules() if rule.queue == f"${{{queue}.Arn}}")
+            if missing:
+                yield f"{function.name} should hear every event by {queue}{difference(set(), missing)}"

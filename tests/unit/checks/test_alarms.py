@@ -41,7 +41,7 @@ GOES_OFF: dict[str, Series] = {
 STAYS: dict[str, Series] = {
     "DeadLettersAlarm": [0, 0, 0],
     "JournalDeadLettersAlarm": [0, 0, 0],
-    "JournalBehindAlarm": [0, 601, 0, 700, 0],  # it caught up
+    "JournalBehindAlarm": [601, 700, 600, 600, 600],  # it caught up, and stays no more than ten minutes behind
     "LoopAlarm": SILENT,
     "ContradictionsAlarm": SILENT,
     "OldestOpenOrderAlarm": [0, 1300, 300, 0, 0],
@@ -166,6 +166,24 @@ ALARM_MISTAKES = {
         "      TreatMissingData: missing", "      TreatMissingData: breaching",
         "OldestOpenOrderAlarm goes off before there is any data",
     ),
+    "the average of a backlog": (
+        "Statistic: Maximum", "Statistic: Average",
+        "DeadLettersAlarm looks at the Average of ApproximateNumberOfMessagesVisible",
+    ),
+    "an alarm after an hour": (
+        "EvaluationPeriods: 3", "EvaluationPeriods: 60", "JournalBehindAlarm should go off within 300 s",
+    ),
+    "a period that CloudWatch does not know": (
+        "Period: 60", "Period: 90", "DeadLettersAlarm has a Period of 90 s",
+    ),
+    "an alarm that is off": (
+        "TreatMissingData: ignore", "TreatMissingData: ignore\n      ActionsEnabled: false",
+        "DeadLettersAlarm notifies nobody",
+    ),
+    "a function that counts under another's name": (
+        "POWERTOOLS_SERVICE_NAME: payment", "POWERTOOLS_SERVICE_NAME: shipping",
+        "PaymentFunction should count as payment",
+    ),
     "a text that says nothing": (
         "Orders can't be placed, or their status read. Look at the log of the order-http function.", "Broken",
         "ApiErrorsAlarm has to say what to do",
@@ -183,6 +201,13 @@ LIMIT_MISTAKES = {
     ),
     "a rule that gives up in an outage": (
         "MaximumEventAgeInSeconds: 3600}", "MaximumEventAgeInSeconds: 300}", "OrderFunction.Hears: EventBridge should",
+    ),
+    "a watchdog that sleeps": (
+        "rate(1 minute)", "rate(5 minutes)", "OrderWatchdogFunction should run every minute",
+    ),
+    "one failure that fails a batch": (
+        "FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []",
+        "JournalFunction: one failure brings the whole batch back",
     ),
     "a deadline before the last attempt": (
         'Default: "300"', 'Default: "100"',

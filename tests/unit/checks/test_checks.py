@@ -183,6 +183,11 @@ TEMPLATES = {
         "                  detail-type: [OrderExpired, OrderCancelled]\n                  detail: {a: [1]}\n",
         "ShippingFunction.Hears goes by more than source and detail-type",
     ),
+    "a journal that misses events": (
+        "EventPattern:\n        source: [prefix: saga.]\n      Targets",
+        "EventPattern:\n        source: [prefix: saga.o]\n      Targets",
+        "JournalFunction should hear every event by JournalQueue\n    missing: StockFailed from saga.inventory",
+    ),
     "a rule that is turned off": (
         "RuleName: !Sub ${AWS::StackName}-payment", "State: DISABLED",
         "PaymentFunction.Hears has State, but functions hear events whole",

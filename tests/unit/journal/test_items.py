@@ -13,6 +13,7 @@ from journal import items as journal
 from saga.event import Event, Timestamp
 from saga.serialization import parse
 from sagactl.bench.meter import item_bytes
+from sagactl.design.template import resources
 
 ARRIVED_MS = 1_769_861_000_123
 ARRIVED_AT = Timestamp("2026-01-31T12:03:20.123Z")
@@ -37,6 +38,12 @@ def test_an_event_is_kept_whole() -> None:
         "detail": {"S": json.dumps(detail(event))},
         "expiresAt": {"N": str(ARRIVED_MS // 1000 + KEPT_SECONDS)},
     }
+
+
+def test_the_table_forgets_an_item_once_it_expires() -> None:
+    lifetime = resources("AWS::DynamoDB::Table")["JournalTable"]["TimeToLiveSpecification"]
+    assert lifetime["Enabled"] is True
+    assert "N" in entry(a(OrderCreated))[lifetime["AttributeName"]]
 
 
 @pytest.mark.parametrize("timestamp", [None, "yesterday", 5, [], "2026-01-31T12:00:00"])
@@ -120,6 +127,11 @@ def test_a_summary_says_when_each_event_was_told() -> None:
     assert update["Key"] == {"orderId": {"S": str(ORDER_ID)}, "sort": {"S": journal.SUMMARY}}
     assert update["ExpressionAttributeNames"] == {"#event0": "OrderCreated", "#event1": "PaymentOK"}
     assert update["ExpressionAttributeValues"][":at1"] == {"S": LATER}
+
+
+def test_of_an_event_that_was_told_twice_the_first_time_counts() -> None:
+    told = [entry(a(OrderCreated, timestamp=LATER)), entry(a(OrderCreated))]
+    assert journal.summary(told)["ExpressionAttributeValues"][":at0"] == {"S": AT}
 
 
 def test_a_summary_keeps_its_own_attributes_whatever_an_event_is_called() -> None:

@@ -4,6 +4,8 @@ import json
 
 from support.emulation import Aws
 
+from sagactl.design import openapi
+from sagactl.design.template import functions
 from sagactl.local.in_process import request
 
 WANTED = {"productId": "apple", "quantity": 2, "amount": 49.9}
@@ -50,3 +52,12 @@ def test_an_order_can_be_cancelled(aws: Aws) -> None:
     assert "cancelledAt" in aws.item("OrderTable", orderId=placed["orderId"])
     [event] = aws.told()
     assert (event["source"], event["detail-type"]) == ("saga.order", "OrderCancelled")
+
+
+def test_api_gateway_has_the_routes_that_are_documented() -> None:
+    [function] = [function for function in functions() if function.module == "order.http"]
+    routes = [event["Properties"] for event in function.events.values() if event["Type"] == "Api"]
+    found = {(route["Path"], route["Method"].lower()) for route in routes}
+    documented = openapi.document()["paths"].items()
+    assert found == {(path, method) for path, methods in documented for method in methods}
+    assert all(route["RestApiId"] == {"Ref": "Api"} for route in routes)

@@ -310,6 +310,13 @@ def test_a_service_gives_up_after_too_many_conflicts(payment: PaymentService, co
     assert sum(payment.pauses) < 6  # seconds, of the ten that a function has
 
 
+def test_a_service_waits_longer_after_each_conflict(payment: PaymentService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda shortest, longest: shortest + longest)
+    payment.ledger.conflicts = ATTEMPTS - 1
+    payment.hear(CREATED)
+    assert payment.pauses == [0.04, 0.08, 0.16, 0.32, 0.64, 1, 1, 1, 1]
+
+
 def test_a_service_decides_on_what_another_write_has_changed(
     payment: PaymentService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,124 @@
+"""What protects data: it survives the stack, can be restored, is encrypted, and is touched by whom it concerns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sagactl.design import template
+from sagactl.design.template import listed, logical_id, resources, text
+
+VERSION = "2012-10-17"  # of the policy language; without it, IAM reads the one of 2008
+KEPT = ("DeletionPolicy", "UpdateReplacePolicy")
+TABLE = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "DeletionProtectionEnabled": {"Ref": "DeletionProtection"},
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+    "SSESpecification": {"SSEEnabled": True},
+}
+ALLOWED = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+ONLY_HERE = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+DENIED = {
+    "Sid": "EncryptedTransportOnly",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+def problems() -> Iterator[str]:
+    yield from kept()
+    yield from tables()
+    yield from queues()
+    yield from policies()
+    yield from trust()
+    yield from logs()
+
+
+def kept() -> Iterator[str]:
+    """What can't be made again, or belongs to the whole account, survives the deletion of the stack."""
+    for name, resource in template.TEMPLATE["Resources"].items():
+        is_lasting = resource["Type"] in ("AWS::DynamoDB::Table", "AWS::ApiGateway::Account")
+        for key in KEPT:
+            if is_lasting and resource.get(key) != "Retain":
+                yield f"{name} would go with the stack, or with a change that replaces it:\n    {key}: Retain"
+    setting = template.TEMPLATE["Resources"].get("ApiAccount", {})
+    role = template.TEMPLATE["Resources"].get("ApiLogsAccountRole", {})
+    for key in ("Condition", *KEPT):
+        if setting.get(key) != role.get(key):
+            yield f"ApiAccount and its ApiLogsAccountRole need the same {key}"
+
+
+def tables() -> Iterator[str]:
+    for name, table in resources("AWS::DynamoDB::Table").items():
+        for key, wanted in TABLE.items():
+            if table.get(key) != wanted:
+                yield f"{name} should have {key} {wanted}"
+
+
+def queues() -> Iterator[str]:
+    """A queue takes what rules of this account send, over TLS, and keeps it encrypted."""
+    policed = {text(queue): policy for policy in _queue_policies() for queue in policy["Queues"]}
+    for name, queue in resources("AWS::SQS::Queue").items():
+        if queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name} should be encrypted:\n    SqsManagedSseEnabled: true"
+        policy = policed.get(f"${{{name}}}")
+        if policy is None:
+            yield f"{name} has no policy of its own"
+            continue
+        denied = [statement for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Deny"]
+        if denied != [DENIED | {"Resource": {"GetAtt": f"{name}.Arn"}}]:
+            yield f"{name} should take nothing that is sent without TLS, as the other queues"
+
+
+def _queue_policies() -> Iterator[dict[str, Any]]:
+    yield from resources("AWS::SQS::QueuePolicy").values()
+
+
+def policies() -> Iterator[str]:
+    """Rules send to a queue in the name of this account; and every policy is in today's language."""
+    for policy in _queue_policies():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] != "Allow":
+                continue
+            where = logical_id(text(statement["Resource"]))
+            if statement | ALLOWED != statement or statement["Condition"].get("StringEquals") != ONLY_HERE:
+                yield f"{where}: only EventBridge, and only from this account, may send to it: {ALLOWED}, {ONLY_HERE}"
+    for name, document in documents():
+        if document.get("Version") != VERSION:
+            yield f'{name} has a policy in the language of 2008:\n    Version: "{VERSION}"'
+
+
+def documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields every policy document, with the logical ID of its resource."""
+    for name, role in resources("AWS::IAM::Role").items():
+        yield name, role["AssumeRolePolicyDocument"]
+        yield from ((name, policy["PolicyDocument"]) for policy in role.get("Policies", []))
+    for name, policy in resources("AWS::SQS::QueuePolicy").items():
+        yield name, policy["PolicyDocument"]
+
+
+def trust() -> Iterator[str]:
+    """A function's role is for Lambda, and the account's role for logs is for API Gateway."""
+    of_functions = {function.role for function in template.functions()}
+    for name, role in resources("AWS::IAM::Role").items():
+        service = "lambda" if name in of_functions else "apigateway"
+        wanted = {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        if listed(role["AssumeRolePolicyDocument"]["Statement"]) != [wanted]:
+            yield f"{name} should be assumed by {service}.amazonaws.com, and by nobody else"
+
+
+def logs() -> Iterator[str]:
+    """Each function writes to a group under the name where people look for it; groups are kept as long as is wished."""
+    groups = resources("AWS::Logs::LogGroup")
+    for name, group in groups.items():
+        if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
+            yield f"{name} should be kept as long as the others:\n    RetentionInDays: !Ref LogRetentionDays"
+    for function in template.functions():
+        group = groups[logical_id(text(function.properties["LoggingConfig"]["LogGroup"]))]
+        wanted = f"/aws/lambda/{text(function.properties['FunctionName'])}"
+        if text(group.get("LogGroupName")) != wanted:
+            yield f"{function.name} should log to {wanted}"
