@@ -15,9 +15,9 @@ from explore.world import (
     CRASHES,
     HTTP,
     ORDER_IDS,
+    PASSING,
     REFUSALS,
     SERVICES,
-    THROTTLED_ONCE,
     UNANSWERED,
     WATCHDOG,
     Case,
@@ -171,6 +171,7 @@ class Moves:
         self._under_way = Lookup(self._tables_of)
         self._awake = Lookup(self._awake_with)
         self._idle = Lookup(self._idle_with)
+        self._names = Lookup(self._name_of)
         self._problems: dict[tuple[int, int], str | None] = {}
 
     def opening(self) -> State:
@@ -291,7 +292,7 @@ class Moves:
     def _tables_of(self, flight: int) -> list[Table]:
         """The tables of what can happen with these deliveries under way."""
         asks = self.trial.budget.asks
-        under_way = sorted(_in_flight(flight), key=self._name_of)
+        under_way = sorted(_in_flight(flight), key=lambda one: self._names[one[0]])
         found = [self._table(self._deliver, one) for one in under_way]
         if asks:
             found.append(self._table(self._ask_out_of_turn))
@@ -347,7 +348,7 @@ class Moves:
         heard = self._hear(delivery, parts, fault)
         if heard == self._hear(delivery, parts):
             return  # it never came to that step, or it makes no difference
-        wrong = "a transaction that was throttled once was not tried again" if fault == THROTTLED_ONCE else None
+        wrong = "the function fails for what has passed already" if heard.failed and fault in PASSING else None
         step = Step(delivery, f"{fault}, retried", _names(heard), wrong)
         yield self._effect(parts, delivery, heard, step, gone=one, spent=(name,))
         if heard.failed and self.trial.budget.watchdog:
@@ -381,7 +382,8 @@ class Moves:
         stock = self.stock_for(parts, delivery)
         both = case(delivery, self.entry_of(parts, delivery), stock, None, other, self.entry_of(parts, other))
         both = both._replace(told=tuple(dict.fromkeys(both.told)))
-        step = Step(delivery, f"{other.fact.name} is heard between its recall and its record", _names(both))
+        wrong = "the function does not decide again after one conflict" if both.failed else None
+        step = Step(delivery, f"{other.fact.name} is heard between its recall and its record", _names(both), wrong)
         return self._effect(parts, delivery, both, step, other=other, gone=gone, spent=spent)
 
     def _ask_out_of_turn(self, parts: int) -> Iterator[Effect]:
@@ -528,9 +530,9 @@ class Moves:
             self._idle.clear()
         return number, False
 
-    def _name_of(self, one: UnderWay) -> tuple[str, ...]:
+    def _name_of(self, number: int) -> tuple[str, ...]:
         """What deliveries are sorted by: numbers depend on what was seen first."""
-        service, fact = self._delivery(one)
+        service, fact = self._deliveries.values[number]
         return service, fact.name, str(fact.order_id), fact.answers or ""
 
     def _delivery(self, one: UnderWay) -> Delivery:

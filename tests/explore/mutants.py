@@ -7,6 +7,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import datetime
 from functools import wraps
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -14,11 +15,14 @@ from uuid import UUID
 
 from explore.explorer import Violation, explore
 from explore.moves import Budget, Trial
-from explore.world import APPS, World, case, heard_by, quiet
+from explore.properties import problem_of_order
+from explore.world import APPS, DOOR, WATCH, World, case, heard_by, made_again, quiet
 from msgspec.structs import replace
+from support import memory
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
 from contracts.events import OrderExpired, OrderFailed, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
+from contracts.values import Amount
 from inventory.reactions import release, reserve
 from inventory.stock import given_back
 from order.reactions import Order, fail, insist, settle_payment, settle_stock
@@ -26,9 +30,10 @@ from order.reactions import cancel as cancel_order
 from payment.reactions import cancel, charge
 from saga import dynamodb, service
 from saga.bus import EventBridgeBus
-from saga.event import Event, Timestamp
+from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
 from saga.service import Outcome, Service
+from sagactl.stack import restored
 from shipping.reactions import Shipment, expire, ship
 from shipping.reactions import cancel as cancel_shipment
 
@@ -66,6 +71,11 @@ ONE_LOSS = Trial(World(), "bus", Budget(losses=1))
 TWO_LOSSES = Trial(World(), "bus", Budget(losses=2))
 NOT_SHIPPED = Trial(World(ships=False), "bus", Budget(losses=1))
 TWO_ORDERS = Trial(World(orders=2), "bus", Budget(conflicts=1, watchdog=False))
+A_CONFLICT = Trial(World(), "bus", Budget(conflicts=1, watchdog=False))
+NOT_ANSWERED = Trial(World(), "bus", Budget(unanswered=1, conflicts=1, watchdog=False))
+THREE_VERSIONS = Trial(World(versions=3), "bus", Budget())
+POSTED = Trial(World(), "POST", Budget(watchdog=False))
+RESTORED = Trial(World(cancelled=True), "POST", Budget(restores=1))
 OVERTAKEN = Trial(World(), "POST", Budget(asks=1, conflicts=1))
 
 
@@ -86,7 +96,7 @@ def mutated(mutant: Mutant) -> Iterator[None]:
     with ExitStack() as patches:
         for patching in mutant.patches():
             patches.enter_context(patching)
-        for remembered in (case, heard_by):
+        for remembered in (case, heard_by, made_again, problem_of_order):
             patches.callback(remembered.cache_clear)
             remembered.cache_clear()
         yield
@@ -118,6 +128,16 @@ def unheard(name: str, event: type[Event]) -> Patch:
 
 def unconditional_record(self: Any, entry: Any, before: Any) -> None:
     self.entries[entry.order_id] = entry
+
+
+def record_if_known(self: Any, entry: Any, before: Any) -> None:
+    if (entry.order_id in self.entries) != (before is not None):
+        raise Conflict
+    self.entries[entry.order_id] = entry
+
+
+def nothing_back(entry: Any, before: Any) -> int:
+    return -int(entry.state.held) if before is None else 0
 
 
 def oversell(self: Any, entry: Any, before: Any) -> None:
@@ -154,6 +174,50 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
         self.ledger.record(entry, before)
     name = told.name if told else None
     return Outcome(entry, name)
+
+
+def decides_on_what_it_recalled_first(self: Any, event: Any, at: Any) -> Any:
+    first = self.ledger.recall(event.order_id)
+    with patch.object(self.ledger, "recall", lambda _: first):
+        return _learn(self, event, at)
+
+
+def version_stays(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    entry = _advance(before, event, state, told, at)
+    return replace(entry, version=before.version) if before else entry
+
+
+def opened_now(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    return replace(_advance(before, event, state, told, at), opened_at=at)
+
+
+def opened_when_told(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    entry = _advance(before, event, state, told, at)
+    return entry if before else replace(entry, opened_at=event.timestamp)
+
+
+def told_last(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any:
+    """A fact that a second event leads to, too, was decided now."""
+    entry = _advance(before, event, state, told, at)
+    return replace(entry, told=entry.told | {told.name: at}) if told else entry
+
+
+def told_now(entry: Any, kind: Any, metadata: Any) -> Event:
+    """A fact that is told again was decided now."""
+    return replace(_fact(entry, kind, metadata), timestamp=Timestamp.now())
+
+
+def hops_not_counted(self: Any, entry: Any, kind: Any, envelope: Any, cause: Any) -> None:
+    self.bus.tell([_fact(entry, kind, Metadata(envelope.get("id"), 1, entry.state.answers))])
+
+
+def answers_by(ignored: str) -> Patch:
+    """The fingerprint of an order ignores a field."""
+
+    def answers(self: Any) -> Any:
+        return _answers(replace(self, **{ignored: 1})) if self.opens else _answers(self)
+
+    return patch.object(Event, "answers", property(answers))
 
 
 def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:
@@ -204,6 +268,8 @@ def over_at_once(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any
     return _advance(before, event, state, told, at)
 
 
+_fact = service.fact
+_answers: Any = Event.answers.fget  # type: ignore[attr-defined]  # it is a property
 _hear = Service.hear
 _advance = service._advance
 _learn = Service.learn
@@ -286,7 +352,37 @@ def reopens(react: Any, event: Any, order: Order | None) -> Any:
     return replace(order or Order(status="FAILING"), status="FAILING", open_shard=1), None
 
 
+def tombstone_untold(react: Any, event: Any, state: Any) -> Any:
+    """A compensation that comes before what it undoes is noted, and nobody gets to know."""
+    after, told = react(event, state)
+    return after, told if state else None
+
+
+def gives_back(**other: Any) -> Callable[..., Any]:
+    """A compensation that gives back something else than was taken."""
+
+    def mutated(react: Any, event: Any, state: Any) -> Any:
+        after, told = react(event, state)
+        return (replace(after, **other), told) if state else (after, told)
+
+    return mutated
+
+
+def last_reason_stays(react: Any, event: Any, order: Order | None) -> Any:
+    after, told = react(event, order)
+    return replace(after, reason=getattr(event, "reason", None) or after.reason), told
+
+
+def no_reason(react: Any, event: Any, order: Order | None) -> Any:
+    after, told = react(event, order)
+    return (replace(after, reason="a step failed"), told) if told else (after, told)
+
+
 # The watchdog
+
+
+def due_after_three_deadlines(opened_at: Any, now: Any, deadline: Any) -> Timestamp:
+    return Timestamp.of(datetime.fromisoformat(opened_at) + 3 * deadline)
 
 
 def moved_on_after_closing(self: Any, order: Any, due_at: Any) -> None:
@@ -296,17 +392,34 @@ def moved_on_after_closing(self: Any, order: Any, due_at: Any) -> None:
 
 MUTANTS = [
     Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)]),
+    Mutant("version dropped from the condition", lambda: [patch.object(MemoryLedger, "record", record_if_known)]),
+    Mutant("version not moved on", lambda: [patch.object(service, "_advance", version_stays)], A_CONFLICT),
+    Mutant("units not given back", lambda: [patch.object(memory, "given_back", nothing_back)]),
     Mutant("stock condition dropped", lambda: [patch.object(MemoryStockLedger, "record", oversell)], TWO_ORDERS),
     Mutant("tell before record", lambda: [patch.object(Service, "hear", tell_before_record)]),
     Mutant("told although the record was lost", lambda: [patch.object(Service, "learn", told_despite_conflict)]),
-    Mutant("conflict swallowed", lambda: [patch.object(Service, "learn", conflict_swallowed)]),
+    Mutant("conflict swallowed", lambda: [patch.object(Service, "learn", conflict_swallowed)], NOT_ANSWERED),
+    Mutant(
+        "conflict does not recall",
+        lambda: [patch.object(Service, "learn", decides_on_what_it_recalled_first)],
+        NOT_ANSWERED,
+    ),
     Mutant("failures swallowed", lambda: [patch.object(Service, "hear", failures_swallowed)]),
     Mutant("no told-again", lambda: [patch.object(service, "_again", lambda event, entry: Outcome(entry, None, True))]),
     Mutant("forgets what was told", lambda: [patch.object(service, "_advance", forgets_what_was_told)]),
     Mutant("forgets what was heard", lambda: [patch.object(service, "_advance", forgets_what_was_heard)]),
+    Mutant("a fact told for a second event has a new time", lambda: [patch.object(service, "_advance", told_last)]),
+    Mutant("a fact told again has a new time", lambda: [patch.object(service, "fact", told_now)]),
+    Mutant("hops not counted", lambda: [patch.object(Service, "_tell", hops_not_counted)]),
+    Mutant("an entry's opening time is renewed", lambda: [patch.object(service, "_advance", opened_now)]),
+    Mutant("an entry is opened when its event says", lambda: [patch.object(service, "_advance", opened_when_told)]),
     Mutant("PutEvents entry failures ignored", lambda: [patch.object(EventBridgeBus, "tell", refused_entries_ignored)]),
     Mutant("no tombstone in payment", lambda: [reaction(charge, forgets_if("CANCELLED"))]),
     Mutant("no tombstone in inventory", lambda: [reaction(reserve, forgets_if("RELEASED"))]),
+    Mutant("payment's tombstone untold", lambda: [reaction(cancel, tombstone_untold)]),
+    Mutant("inventory's tombstone untold", lambda: [reaction(release, tombstone_untold)]),
+    Mutant("payment gives back another amount", lambda: [reaction(cancel, gives_back(amount=Amount(1)))]),
+    Mutant("inventory gives back fewer units", lambda: [reaction(release, gives_back(quantity=1))]),
     Mutant("payment keeps the money", lambda: [reaction(cancel, keeps("CHARGED"))]),
     Mutant("inventory keeps the units", lambda: [reaction(release, keeps("RESERVED"))]),
     Mutant("cancellation untold", lambda: [reaction(cancel, untold)]),
@@ -318,15 +431,22 @@ MUTANTS = [
     Mutant("cancellation unanswered", lambda: [reaction(cancel_shipment, untold)]),
     Mutant("order does not wait for its cancellation", lambda: [reaction(cancel_order, cancelled_at_once)]),
     Mutant("ships two versions as one", lambda: [reaction(ship, joins_any_versions)]),
+    Mutant("a fingerprint ignores the quantity", lambda: [answers_by("quantity")], THREE_VERSIONS),
+    Mutant("a fingerprint ignores the amount", lambda: [answers_by("amount")], THREE_VERSIONS),
     Mutant("facts do not say what they answer", lambda: [patch.object(service, "_advance", forgets_what_it_answers)]),
     Mutant("order deaf to PaymentOK", lambda: [unheard("order", PaymentOK)], TWO_LOSSES),
     Mutant("order deaf to StockReserved", lambda: [unheard("order", StockReserved)], TWO_LOSSES),
     Mutant("order deaf to its OrderFailed", lambda: [unheard("order", OrderFailed)]),
     Mutant("order does not insist", lambda: [reaction(insist, untold)]),
     Mutant("order is done before OrderFailed is on the bus", lambda: [patch.object(service, "_advance", over_at_once)]),
+    Mutant("the last reason stays", lambda: [reaction(settle_payment, last_reason_stays)]),
+    Mutant("an order fails without a reason", lambda: [reaction(settle_stock, no_reason)]),
+    Mutant("POST tells nothing", lambda: [patch.object(DOOR, "tell_created", lambda _: "nothing")], POSTED),
     Mutant("everything is told again", lambda: [patch.object(Service, "hear", tells_everything_again)]),
     Mutant("watchdog asks the wrong service", lambda: [unheard("shipping", OrderExpired)]),
     Mutant("due time not moved on", lambda: [patch.object(MemoryOpenOrders, "move_on", lambda *_: None)]),
+    Mutant("due after three deadlines", lambda: [patch.object(WATCH, "next_due", due_after_three_deadlines)]),
+    Mutant("OrderExpired of a later time", lambda: [patch.object(WATCH, "due", lambda _: Timestamp.now())]),
     Mutant("due time never set", lambda: [patch.object(APPS["order"].service, "dated", lambda order, _: order)]),
     Mutant(
         "due time moved on after closing",
@@ -340,6 +460,11 @@ MUTANTS = [
     Mutant("order fails on the first settlement (stock)", lambda: [reaction(settle_stock, settled_at_once)]),
     Mutant("order leaves the index of open orders early", lambda: [reaction(fail, leaves_the_index)], NOT_SHIPPED),
     Mutant("closed order reopens", lambda: [reaction(fail, reopens)]),
+    Mutant(
+        "a restored table hears all again as it is",
+        lambda: [patch.object(restored, "lacking", lambda *_: ())],
+        RESTORED,
+    ),
     Mutant("OrderFailed untold", lambda: [reaction(settle_payment, untold), reaction(settle_stock, untold)]),
 ]
 

@@ -84,6 +84,8 @@ def _problem_of_acts(at: dict[str, str | None], *, is_told: bool) -> str | None:
 
 def _problem_of_versions(versions: list[OrderCreated], entries: Entries) -> str | None:
     """What was charged and reserved is what one OrderCreated says, and each service knows which one it was."""
+    if len({version.answers for version in versions}) < len(versions):
+        return "two versions of the order have the same fingerprint"
     payment = state_of(entries, 0, "payment")
     inventory = state_of(entries, 0, "inventory")
     paid = {version.answers for version in versions if version.amount == payment.get("amount")}
@@ -92,10 +94,15 @@ def _problem_of_versions(versions: list[OrderCreated], entries: Entries) -> str 
         return f"{payment['amount']} charged, as no version of the order says that payment answers"
     if "productId" in inventory and inventory.get("answers") not in taken:
         return f"{inventory['quantity']} reserved, as no version of the order says that inventory answers"
-    shipping = state_of(entries, 0, "shipping")
+    return _problem_of_shipment(entries, paid & taken)
+
+
+def _problem_of_shipment(entries: Entries, versions: set[str | None]) -> str | None:
+    """What is shipped was charged and reserved as one of these versions, and all three services know as which."""
+    payment, inventory, shipping = (state_of(entries, 0, service) for service in ("payment", "inventory", "shipping"))
     if shipping.get("status") != "SHIPPED":
         return None
-    if not paid & taken or shipping["quantity"] != inventory["quantity"]:
+    if not versions or shipping["quantity"] != inventory["quantity"]:
         return "shipped, but charged for another version of the order than reserved"
     if len({known.get("answers") for known in (payment, inventory, shipping)}) > 1:
         return "shipped as another version of the order than charged and reserved"

@@ -9,7 +9,7 @@ from explore.__main__ import CANCELLED, DOORS, EVERY_WORLD, TWO_ORDERS, TWO_VERS
 from explore.explorer import explore, replay
 from explore.moves import Budget, Door, Moves, State, Trial, is_idle
 from explore.mutants import MUTANTS, Mutant, mutated, violation_of
-from explore.world import Case, World, case, quiet
+from explore.world import KILLED, Case, World, case, quiet
 
 BUDGETS = [
     (Budget(), EVERY_WORLD),
@@ -81,6 +81,22 @@ def test_a_violation_is_found_and_replayed_the_same_each_time() -> None:
     assert (first.trial, first.choices, first.steps) == (again.trial, again.choices, again.steps)
     with mutated(mutant):
         assert replay(first.trial, first.choices) == first.steps
+
+
+@pytest.mark.parametrize("killed", KILLED)
+def test_a_function_that_runs_out_of_time_leaves_what_a_crash_leaves(killed: str) -> None:
+    """So that what is explored of crashes holds of it as well, whatever it was about to do."""
+    moves = Moves(Trial(World(ships=False), "bus", Budget()))
+    states = [moves.opening()]
+    compared = 0
+    for state in states:
+        states += [after for after in moves.following(state) if after not in states]
+        for delivery in moves.deliveries(state):
+            known = (delivery, moves.entry_of(state[0], delivery), moves.stock_for(state[0], delivery))
+            if case(*known, killed) != case(*known):  # it came to that step
+                assert case(*known, killed) == case(*known, KILLED[killed])
+                compared += 1
+    assert compared
 
 
 @pytest.mark.parametrize("world", EVERY_WORLD, ids=name)

@@ -81,6 +81,8 @@ PUT_UNANSWERED = "PutEvents is applied, but not answered"
 PUT_NEVER_ANSWERED = "PutEvents is applied, but never answered"
 PUT_LOST = "PutEvents is neither applied nor answered"
 UNANSWERED = (WRITE_UNANSWERED, PUT_UNANSWERED, PUT_NEVER_ANSWERED, PUT_LOST)
+PASSING = (PUT_REFUSED_ONCE, ONE_REFUSED_ONCE, THROTTLED_ONCE, WRITE_UNANSWERED, PUT_UNANSWERED)
+"""What a function gets over without being called again."""
 
 
 class World(NamedTuple):
@@ -106,10 +108,10 @@ class World(NamedTuple):
         return self.quantity + self.versions - 1 if self.in_stock else self.quantity - 1
 
     def created(self, order: int, version: int = 0) -> OrderCreated:
-        """The second version has another quantity, the third another amount as well."""
+        """The second version has another quantity and another amount, the third has another amount only."""
         amount = CHEAP if self.pays else TOO_DEAR
-        quantity = self.quantity + min(version, 1)
-        return OrderCreated(ORDER_IDS[order], PRODUCT, quantity, Amount(amount + version // 2), timestamp=ELSEWHERE)
+        quantity = self.quantity + version % 2
+        return OrderCreated(ORDER_IDS[order], PRODUCT, quantity, Amount(amount + min(version, 1)), timestamp=ELSEWHERE)
 
 
 class Delivery(NamedTuple):
@@ -402,8 +404,9 @@ def hops_of(fact: Event) -> int:
 
 
 def watch(faulty: Faulty, bus: EventBridgeBus) -> None:
-    """The watchdog runs when the orders are due."""
-    with patch.multiple(WATCH, orders=faulty, bus=bus), clock(max(order.due_at for order in faulty.read())):
+    """The watchdog runs a little later than the orders are due."""
+    due_at = max(datetime.fromisoformat(order.due_at) for order in faulty.read())
+    with patch.multiple(WATCH, orders=faulty, bus=bus), clock(Timestamp.of(due_at + TICK)):
         WATCH.handler({}, CONTEXT)
 
 

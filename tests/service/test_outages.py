@@ -35,6 +35,7 @@ UNKNOWN_ORDER: dict[str, Any] = {}
 OPEN = {"orderId": str(ORDER_ID), "version": 1, "openedAt": AT, "status": "PENDING", "heard": {}, "told": {}}
 THROTTLED = {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down"}
 REASONS = [{"Code": "None"}, {"Code": "ThrottlingError"}]
+NOT_AS_IT_WAS = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no"}
 CANCELLED = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "CancellationReasons": REASONS}
 
 
@@ -47,6 +48,8 @@ class Endpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.hangs: set[str] = set()
+        self.unanswered: set[str] = set()
+        self.tokens: list[str] = []
         self.errors: dict[str, list[Any]] = defaultdict(list)
         self.asked: Counter[str] = Counter()
         self.known: dict[str, Any] = {}  # what GetItem answers, by the order's ID
@@ -66,10 +69,23 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.server.errors[operation]:
             self._answer(400, self.server.errors[operation].pop())
+        elif operation in self.server.unanswered:
+            self.server.unanswered.remove(operation)
+            self._apply(operation, body)
+            self.server.over.wait()
         elif "orderId" in body.get("Key", {}):
             self._answer(200, self.server.known.get(body["Key"]["orderId"]["S"], UNKNOWN_ORDER))
         else:
+            self._apply(operation, body)
             self._answer(200, ANSWERS.get(operation, {}))
+
+    def _apply(self, operation: str, body: dict[str, Any]) -> None:
+        """What is written without an answer, a second write of the same finds, and so does a read."""
+        if operation == "PutItem":
+            self.server.known[body["Item"]["orderId"]["S"]] = {"Item": body["Item"]}
+            self.server.errors[operation] = [NOT_AS_IT_WAS]
+        if operation == "TransactWriteItems":
+            self.server.tokens.append(body["ClientRequestToken"])
 
     def _answer(self, status: int, content: Any) -> None:
         body = json.dumps(content).encode()
@@ -194,3 +210,30 @@ def test_a_throttled_transaction_is_tried_again(endpoint: Endpoint, counted: Cou
     assert endpoint.asked["TransactWriteItems"] == ATTEMPTS + 1
     assert endpoint.asked["PutEvents"] == 1
     assert counted()["Throttles"] == ATTEMPTS
+
+
+def test_a_write_that_is_applied_and_not_answered_is_found(endpoint: Endpoint, counted: Counted) -> None:
+    """The SDK tries again, and fails on its own write: the event is found heard, and its fact is told."""
+    payment = load("payment.app")
+    payment.service._pause = lambda _: None
+    endpoint.unanswered = {"PutItem"}
+    payment.handler(envelope(a(OrderCreated)), CONTEXT)
+    assert endpoint.asked == Counter(GetItem=2, PutItem=2, PutEvents=1)
+    assert counted()["Conflicts"] == 1
+
+
+def test_a_fact_that_is_told_and_not_answered_is_told_again(endpoint: Endpoint) -> None:
+    payment = load("payment.app")
+    endpoint.unanswered = {"PutEvents"}
+    payment.handler(envelope(a(OrderCreated)), CONTEXT)
+    assert endpoint.asked == Counter(GetItem=1, PutItem=1, PutEvents=2)
+
+
+def test_a_transaction_that_is_applied_and_not_answered_is_the_same_one_again(endpoint: Endpoint) -> None:
+    """DynamoDB knows a transaction by its token, and answers as the first time."""
+    inventory = load("inventory.app")
+    endpoint.unanswered = {"TransactWriteItems"}
+    inventory.handler(envelope(a(OrderCreated, product_id="apple", quantity=1)), CONTEXT)
+    [first, second] = endpoint.tokens
+    assert first == second
+    assert endpoint.asked["PutEvents"] == 1
