@@ -1,6 +1,7 @@
 """The template's parameters: what must be a whole number is refused if it is none, before anything is deployed."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -22,3 +23,35 @@ def test_what_is_no_whole_number_is_refused(name: str, value: str) -> None:
 def test_all_other_numbers_may_have_decimals_or_are_chosen_from_a_list() -> None:
     numbers = {name for name, each in PARAMETERS.items() if each["Type"] == "Number" and "AllowedValues" not in each}
     assert numbers == {*DECIMAL}
+
+
+TURNED_ON = [
+    # condition            parameter         off       on
+    ("KeepsOldOpenIndex", "OldOpenIndex",   "remove", "keep"),
+    ("HasArchive",        "ArchiveDays",    "0",      "1"),
+    ("HasAlarmTopic",     "AlarmTopicArn",  "",       "arn:aws:sns:eu-central-1:123456789012:alarms"),
+    ("CreatesApiLogsRole", "ApiLogsRole",   "existing", "create"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "parameter", "off", "on"), TURNED_ON)
+def test_a_parameter_turns_on_what_it_is_for(condition: str, parameter: str, off: str, on: str) -> None:
+    assert not holds(TEMPLATE["Conditions"][condition], {parameter: off})
+    assert holds(TEMPLATE["Conditions"][condition], {parameter: on})
+
+
+def holds(condition: Any, parameters: dict[str, str]) -> bool:
+    """Evaluates a condition as CloudFormation does, to which each value is text."""
+    match condition:
+        case {"Not": [inner]}:
+            return not holds(inner, parameters)
+        case {"Equals": [{"Ref": name}, value]}:
+            return parameters[name] == str(value)
+        case _:
+            raise AssertionError(condition)
+
+
+def test_every_default_is_allowed() -> None:
+    for name, each in PARAMETERS.items():
+        assert re.fullmatch(each.get("AllowedPattern", ".*"), str(each["Default"])), name
+        assert each["Default"] in each.get("AllowedValues", [each["Default"]]), name

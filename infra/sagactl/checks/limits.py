@@ -9,6 +9,7 @@ from sagactl.design.template import Function, logical_id, resources, text
 RETENTION_MAX_SECONDS = 1_209_600
 RETRY_DELAYS_SECONDS = (60, 120)  # after which Lambda invokes a function again that failed at an event
 OUTAGE_SECONDS = 3600  # for which nothing may give up
+RETRIES_MIN = 24  # of EventBridge in an hour: it waits longer each time
 WINDOWS = 6  # times the function's time-out, which AWS asks of a queue's visibility time-out
 MINUTE_SECONDS = 60
 REPORTED = "FunctionResponseTypes: [ReportBatchItemFailures]"
@@ -17,8 +18,8 @@ OLD_AFTER_DEADLINES = 4
 
 
 def problems() -> Iterator[str]:
+    yield from _retries()
     for function in template.functions():
-        yield from _retries(function)
         for event in function.events.values():
             yield from _polled(function, event)
             yield from _scheduled(function, event)
@@ -35,15 +36,16 @@ def _default(parameter: str) -> float:
     return float(template.TEMPLATE["Parameters"][parameter]["Default"])
 
 
-def _retries(function: Function) -> Iterator[str]:
+def _retries() -> Iterator[str]:
     """Lambda keeps an event for an hour at least, and so does EventBridge."""
     shared = template.TEMPLATE["Globals"]["Function"]["EventInvokeConfig"]
     retries = len(RETRY_DELAYS_SECONDS)
     if shared["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS or shared["MaximumRetryAttempts"] != retries:
         yield "Globals: Lambda should retry twice, in an hour at least"
     for rule in template.rules():
-        if rule.function == function and rule.target["RetryPolicy"]["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS:
-            yield f"{rule.name}: EventBridge should retry for an hour at least"
+        policy = rule.target["RetryPolicy"]
+        if policy["MaximumEventAgeInSeconds"] < OUTAGE_SECONDS or policy["MaximumRetryAttempts"] < RETRIES_MIN:
+            yield f"{rule.name}: EventBridge should retry for an hour at least, {RETRIES_MIN} times"
 
 
 def _polled(function: Function, event: dict[str, Any]) -> Iterator[str]:

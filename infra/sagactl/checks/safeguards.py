@@ -1,4 +1,4 @@
-"""What protects data: it survives the stack, can be restored, is encrypted, and is touched by whom it concerns."""
+"""What protects data and the API: it survives the stack, can be restored, is encrypted, and is for whom it concerns."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from sagactl.design import template
 from sagactl.design.template import listed, logical_id, resources, text
 
+STACK = "${AWS::StackName}"
 VERSION = "2012-10-17"  # of the policy language; without it, IAM reads the one of 2008
 KEPT = ("DeletionPolicy", "UpdateReplacePolicy")
 TABLE = {
@@ -16,6 +17,13 @@ TABLE = {
 }
 ALLOWED = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
 ONLY_HERE = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+API = {"OpenApiVersion": "3.0.1", "EndpointConfiguration": {"Type": "REGIONAL"}}
+THROTTLED = {
+    "ResourcePath": "/*",
+    "HttpMethod": "*",
+    "ThrottlingRateLimit": {"Ref": "ApiRateLimit"},
+    "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+}
 DENIED = {
     "Sid": "EncryptedTransportOnly",
     "Effect": "Deny",
@@ -32,6 +40,7 @@ def problems() -> Iterator[str]:
     yield from policies()
     yield from trust()
     yield from logs()
+    yield from api()
 
 
 def kept() -> Iterator[str]:
@@ -122,3 +131,20 @@ def logs() -> Iterator[str]:
         wanted = f"/aws/lambda/{text(function.properties['FunctionName'])}"
         if text(group.get("LogGroupName")) != wanted:
             yield f"{function.name} should log to {wanted}"
+
+
+def api() -> Iterator[str]:
+    """The API has one stage, which serves so many requests and no more, and logs each to a group of its own."""
+    shared = template.TEMPLATE["Globals"].get("Api")
+    if shared != API:
+        yield f"Globals: without {API}, SAM makes a second stage, or one at the edge"
+    for name, own in resources("AWS::Serverless::Api").items():
+        if own.get("MethodSettings") != [THROTTLED]:
+            yield f"{name} should throttle every method: {THROTTLED}"
+        if own["Auth"].get("InvokeRole") != "NONE":
+            yield f"{name} would need callers who may invoke the function, too:\n    InvokeRole: NONE"
+        group = logical_id(text(own.get("AccessLogSetting", {}).get("DestinationArn", "")))
+        if text(resources("AWS::Logs::LogGroup").get(group, {}).get("LogGroupName")) != f"/aws/apigateway/{STACK}":
+            yield f"{name} should log each request to /aws/apigateway/{STACK}"
+        if template.TEMPLATE["Resources"][name].get("DependsOn") != "ApiAccount":
+            yield f"{name} has access logs, which the account needs a role for first:\n    DependsOn: ApiAccount"

@@ -209,6 +209,10 @@ LIMIT_MISTAKES = {
         "FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []",
         "JournalFunction: one failure brings the whole batch back",
     ),
+    "a rule that does not retry": (
+        "RetryPolicy: *retries", "RetryPolicy: {MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 3600}",
+        "OrderFunction.Hears: EventBridge should retry",
+    ),
     "a deadline before the last attempt": (
         'Default: "300"', 'Default: "100"',
         "DeadlineSeconds: an event may be handled in the last attempt, after 225 s",

@@ -44,6 +44,15 @@ MISTAKES = {
     "a role for anybody": (
         "Principal: {Service: lambda.amazonaws.com}", 'Principal: "*"', "OrderRole should be assumed by lambda",
     ),
+    "an API that takes any number of requests": (
+        "ThrottlingRateLimit: !Ref ApiRateLimit", "ThrottlingRateLimit: 0", "Api should throttle every method",
+    ),
+    "an API of two stages": ("OpenApiVersion: 3.0.1", "OpenApiVersion: 2.0", "Globals: without"),
+    "an API that callers can't call": ("InvokeRole: NONE", "InvokeRole: CALLER_CREDENTIALS", "Api would need callers"),
+    "requests that are not logged": (
+        "DestinationArn: !GetAtt ApiLogs.Arn", "DestinationArn: !GetAtt OrderLogs.Arn", "Api should log each request",
+    ),
+    "an API before its account's setting": ("    DependsOn: ApiAccount ", "    # ", "Api has access logs"),
     "logs that are kept for ever": (
         "      RetentionInDays: !Ref LogRetentionDays\n", "", "DiscardedLogs should be kept as long as the others",
     ),
