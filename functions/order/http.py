@@ -85,7 +85,7 @@ def post_order() -> Response[str]:
             raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")
         told = "nothing"
         if order.is_open:
-            told = tell_created(fact(entry, OrderCreated, Metadata()))
+            told = tell_created(fact(entry, OrderCreated, Metadata(traceparent=traceparent())))
     logger.info("placed", decided=order.status, told=told)
     return json_response(HTTPStatus.ACCEPTED, {"orderId": order_id, "status": order.status}, Location=location)
 
@@ -138,7 +138,8 @@ def cancel_order(order_id: str) -> Response[str]:
         told = "nothing"
         if order.is_open:
             at = order.cancelled_at or now
-            service.bus.tell([replace(cancel(entry.order_id, at), metadata=Metadata(answers=order.answers))])
+            metadata = Metadata(answers=order.answers, traceparent=traceparent())
+            service.bus.tell([replace(cancel(entry.order_id, at), metadata=metadata)])
             told = OrderCancelled.name
     logger.info("cancelled", decided=order.status, told=told)
     return json_response(HTTPStatus.ACCEPTED, {"orderId": entry.order_id, "status": order.status})
@@ -183,6 +184,12 @@ def new_order_id() -> UUID:
     context = app.current_event.request_context
     account_id = context.identity.account_id or context.account_id  # the caller's, if it signed, or else the API's
     return uuid5(_ORDER_OF_KEY, f"{account_id}:{key}")
+
+
+def traceparent() -> str | None:
+    """Returns the caller's header of W3C Trace Context; one that is not valid is left out, as that standard says."""
+    header = app.current_event.headers.get("traceparent") or ""
+    return header if re.fullmatch("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", header) else None
 
 
 def known_order(order_id: str) -> Entry[Order]:

@@ -48,16 +48,18 @@ class Timestamp(str):
         return cls.of(datetime.now(UTC))
 
 
-class Metadata(Struct, frozen=True, rename="camel"):
+class Metadata(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What led to an event: the EventBridge id of its cause, and how many events came before it, up to 16.
 
     An event of more hops than that is refused, so that no loop goes on for ever. `answers` is the fingerprint of the
-    event that opened the order, so that what follows from two versions of it can be told apart.
+    event that opened the order, so that what follows from two versions of it can be told apart. `traceparent` is the
+    caller's, of W3C Trace Context, and is passed on as it came.
     """
 
     causation_id: Annotated[Text, Meta(max_length=128)] | None = None
     hops: Annotated[int, Meta(ge=0, le=HOPS_MAX)] = 0
     answers: Annotated[Text, Meta(max_length=64)] | None = None
+    traceparent: Annotated[Text, Meta(max_length=128)] | None = None
 
 
 class _Stamp(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

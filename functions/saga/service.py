@@ -128,12 +128,12 @@ class Service[S: State]:
         return parse(envelope.get("detail"), kind)
 
     def _tell(self, entry: Entry[S], kind: type[Event], envelope: Mapping[str, Any], cause: Event) -> None:
-        hops = 1
-        if cause.metadata is not None:
-            hops = cause.metadata.hops + 1
+        metadata = cause.metadata or Metadata()
+        hops = metadata.hops + 1
         if hops > HOPS_MAX:
             count("Loops")  # who hears the fact refuses it
-        self.bus.tell([fact(entry, kind, Metadata(envelope.get("id"), hops, entry.state.answers))])
+        passed_on = Metadata(envelope.get("id"), hops, entry.state.answers, metadata.traceparent)
+        self.bus.tell([fact(entry, kind, passed_on)])
 
     def _count_milestone(self, entry: Entry[S], before: Entry[S] | None) -> None:
         reached = self.milestone(entry.state)

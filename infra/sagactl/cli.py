@@ -28,6 +28,7 @@ class Commands(LazyGroup):
         "orders": Listed("List the newest orders and their status.", _LOOK),
         "trace": Listed("Show what happened to an order, event by event, and why.", _LOOK),
         "logs": Listed("Print what the functions log, merged by time.", _LOOK),
+        "export": Listed("Send closed orders to an OpenTelemetry backend, as traces.", _LOOK),
         "watch": Listed("Show the orders live on a web page.", _LOOK),
         "audit": Listed("Check every order against what always holds.", _REPAIR),
         "dlq": Listed("List, redrive or discard dead letters: the events that could not be handled.", _REPAIR),

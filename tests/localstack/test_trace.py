@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from support.driver import WAYS, Saga, eventually, order_created
+from support.otlp import Span, receiving
 
+from saga.event import Timestamp
 from sagactl.design import choreography
 from sagactl.stack.deployed_stack import Stack
 
@@ -43,6 +46,22 @@ def test_one_command_tells_an_orders_whole_story(saga: Saga, order_id: str) -> N
     }
     assert story["waits"] == []
     assert "shipping->>inventory: ShipmentFail" in saga.run("trace", order_id, "--mermaid").stdout
+
+
+def time_of(span: Span) -> str:
+    return Timestamp.of(datetime.fromtimestamp(span.end_ms / 1000, UTC))
+
+
+def test_a_backend_is_sent_the_same_story(saga: Saga, order_id: str) -> None:
+    story = json.loads(saga.run("trace", order_id, "--json").stdout)
+    told = {(event["name"], event["toldBy"], event["cause"], event["toldAt"]) for event in story["events"]}
+    for command in (["trace", order_id], ["export", "--since", "1h"]):
+        with receiving() as receiver:
+            saga.run(*command, "--otlp", receiver.url)
+        spans = [span for span in receiver.spans() if span.attributes["saga.order.id"] == order_id]
+        names = {span.proto.span_id: span.told or None for span in spans}
+        sent = {(one.told, one.service, names[one.proto.parent_span_id], time_of(one)) for one in spans if one.told}
+        assert sent == told
 
 
 def test_logs_of_all_services_are_merged_for_an_order(saga: Saga, order_id: str) -> None:

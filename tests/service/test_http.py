@@ -69,8 +69,8 @@ class Api:
     def get(self, order_id: object) -> Answer:
         return self._invoke("GET", f"/orders/{order_id}", None, None)
 
-    def cancel(self, order_id: object) -> Answer:
-        return self._invoke("POST", f"/orders/{order_id}/cancel", None, None)
+    def cancel(self, order_id: object, headers: Any = None) -> Answer:
+        return self._invoke("POST", f"/orders/{order_id}/cancel", headers, None)
 
     def told(self) -> list[Event]:
         return [parse(e["detail"], EVENTS[e["detail-type"]]) for e in self._heard()]
@@ -169,6 +169,22 @@ def test_a_body_may_come_in_base64(api: Api) -> None:
 
 def test_unknown_fields_pass(api: Api) -> None:
     assert api.post(ORDER | {"unknown": [{}]}).status == HTTPStatus.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        (f"00-{'4b' * 16}-{'00' * 7}b7-01", True),
+        (f"00-{'4B' * 16}-{'00' * 7}b7-01", False),
+        (f"00-{'4b' * 16}-{'00' * 7}b7-01-more", False),
+        ("x" * 1000, False),
+    ],
+)
+def test_the_callers_trace_goes_with_what_is_told_if_it_is_one(api: Api, header: str, kept: bool) -> None:
+    answer = api.post(headers=JSON | {"traceparent": header})
+    assert api.cancel(answer.order_id, {"traceparent": header}).status == HTTPStatus.ACCEPTED
+    passed_on = [told.metadata.traceparent for told in api.told() if told.metadata]
+    assert passed_on == [header if kept else None] * 2
 
 
 def test_hearing_of_a_posted_order_changes_nothing(api: Api, function: Function, heard: Heard) -> None:

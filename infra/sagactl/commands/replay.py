@@ -2,22 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
 
-from saga.event import Timestamp
-from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName, moment
 from sagactl.errors import SagaError
 from sagactl.stack import ids, journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.replay import Fact, Found, facts_of, facts_of_period, put
 from sagactl.stack.restored import Behind, behind, make_again
 from sagactl.terminal import err, plain, plural, progress, result, table
-
-DAYS_MAX = 366
 
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="What was on the bus since, such as 2026-01-31T12:00:00Z.")
@@ -58,8 +54,8 @@ def replay(
     """
     if since is None and order is None:
         raise typer.BadParameter("give one of them, or both", param_hint="'--since' / '--order'")
-    start = _moment(since, "--since") if since else ""
-    end = _moment(until, "--until") if until else journal.END
+    start = moment(since, "--since") if since else ""
+    end = moment(until, "--until") if until else journal.END
     if start > end:
         raise typer.BadParameter("not later than --since", param_hint="'--until'")
     stack = find(use_aws=aws, port=port, stack_name=stack_name)
@@ -86,17 +82,6 @@ def _refusal(lacking: Sequence[Behind]) -> SagaError:
     message = f"{one.service} does not know that it told {one.lacks[0]} of {one.order_id}{others}"
     remedy = "If its table was restored to an earlier moment, see docs/aws.md, stop the functions, and add --restored"
     return SagaError(message, remedy)
-
-
-def _moment(text: str, option: str) -> Timestamp:
-    hint = f"'{option}'"
-    try:
-        moment = Timestamp.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=hint) from None
-    if datetime.now(UTC) - datetime.fromisoformat(moment) > timedelta(days=DAYS_MAX):
-        raise typer.BadParameter(f"more than {DAYS_MAX} days ago", param_hint=hint)
-    return moment
 
 
 def _found(stack: Stack, order: str | None, since: str, until: str) -> Found:

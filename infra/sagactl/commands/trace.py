@@ -21,12 +21,17 @@ from sagactl.terminal import EVENT_STYLE, STATUS_STYLE, out, plain, result, tabl
 HIDDEN = ("status", "openShard", "dueAt")  # shown before; of interest to the watchdog alone
 
 Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's ID, or the start of it; see saga orders.")]
+Otlp = Annotated[
+    str | None,
+    typer.Option("--otlp", metavar="URL", help="Send it to an OpenTelemetry backend, such as http://127.0.0.1:4318."),
+]
 Mermaid = Annotated[bool, typer.Option("--mermaid", help="Print a sequence diagram in Mermaid's language.")]
 
 
 def trace(
     order: Order,
     mermaid: Mermaid = False,
+    otlp: Otlp = None,
     port: Port = None,
     aws: Aws = False,
     stack_name: StackName = STACK_NAME,
@@ -37,7 +42,13 @@ def trace(
     It shows every event with its cause, the state that each service recorded,
     and what an open order waits for.
     """
-    story = read(find(use_aws=aws, port=port, stack_name=stack_name), order)
+    stack = find(use_aws=aws, port=port, stack_name=stack_name)
+    story = read(stack, order)
+    if otlp:
+        from sagactl.stack.otlp import Backend  # OpenTelemetry takes long to import
+        from sagactl.stack.spans import spans
+
+        Backend(otlp).send(spans(stack, story.order_id, story.timeline))
     if mermaid and not as_json:
         out.print(sequence(story))
     else:

@@ -121,6 +121,14 @@ def test_a_fact_has_one_hop_more_than_its_cause(payment: PaymentService, metadat
     assert payment.told[0].metadata == Metadata(envelope(CREATED)["id"], hops, CREATED.answers)
 
 
+def test_a_callers_trace_is_passed_on_as_it_came(payment: PaymentService) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    payment.hear(replace(CREATED, metadata=Metadata(traceparent=traceparent)))
+    payment.hear(replace(CREATED, metadata=Metadata(traceparent="another's")))
+    passed_on = [told.metadata.traceparent for told in payment.told if told.metadata]
+    assert passed_on == [traceparent, "another's"]
+
+
 def test_nothing_is_written_if_nothing_changes_and_nothing_is_told() -> None:
     steps: list[str] = []
     ledger = Ledger(steps)
