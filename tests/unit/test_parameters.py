@@ -1,5 +1,6 @@
 """The template's parameters: what must be a whole number is refused if it is none, before anything is deployed."""
 
+import json
 import re
 from typing import Any
 
@@ -55,3 +56,9 @@ def test_every_default_is_allowed() -> None:
     for name, each in PARAMETERS.items():
         assert re.fullmatch(each.get("AllowedPattern", ".*"), str(each["Default"])), name
         assert each["Default"] in each.get("AllowedValues", [each["Default"]]), name
+
+
+def test_every_parameter_is_used() -> None:
+    elsewhere = json.dumps({name: section for name, section in TEMPLATE.items() if name != "Parameters"})
+    unused = [name for name in PARAMETERS if f'"Ref": "{name}"' not in elsewhere]
+    assert unused == []

@@ -38,6 +38,8 @@ def problems() -> Iterator[str]:
     for function in template.functions():
         if function.variables["POWERTOOLS_SERVICE_NAME"] != function.short_name:
             yield f"{function.name} should count as {function.short_name}: POWERTOOLS_SERVICE_NAME"
+        if text(function.variables.get("POWERTOOLS_METRICS_NAMESPACE")) != STACK:
+            yield f"{function.name} should count under the stack's name: POWERTOOLS_METRICS_NAMESPACE"
     yield from holes()
 
 
@@ -135,7 +137,7 @@ def holes() -> Iterator[str]:
     watched = [
         (text(alarm.get("Namespace")), alarm.get("MetricName"), _dimensions(alarm)) for alarm in alarms().values()
     ]
-    for metric, dimension, value, what in _wanted():
+    for metric, dimension, value, what in (*_wanted(), *_wanted_of_apis()):
         found = [one for one in watched if one[1] == metric and one[2].get(dimension) == value]
         if not found:
             yield f"{what} needs an alarm on {metric} with the {dimension} {value}"
@@ -185,3 +187,8 @@ def _wanted() -> Iterator[tuple[str, str, str, str]]:
         if rule.dead_letters:
             lost = "InvocationsFailedToBeSentToDlq"
         yield lost, "RuleName", rule.rule_name, f"The rule {rule.name}"
+
+
+def _wanted_of_apis() -> Iterator[tuple[str, str, str, str]]:
+    for name, api in resources("AWS::Serverless::Api").items():
+        yield "5XXError", "ApiName", text(api["Name"]), f"The API {name}"

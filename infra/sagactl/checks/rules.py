@@ -33,6 +33,7 @@ def problems() -> Iterator[str]:
         yield from failing(function)
     yield from strays()
     yield from polled_queues()
+    yield from archives()
 
 
 def hearing(function: Function) -> Iterator[str]:
@@ -119,3 +120,14 @@ def polled_queues() -> Iterator[str]:
             missing = FACTS - _matched_by(rule for rule in template.rules() if rule.queue == f"${{{queue}.Arn}}")
             if missing:
                 yield f"{function.name} should hear every event by {queue}{difference(set(), missing)}"
+
+
+def archives() -> Iterator[str]:
+    """What an archive lacks can't be replayed."""
+    for name, archive in template.resources("AWS::Events::Archive").items():
+        pattern = archive.get("EventPattern", {})
+        matched = [event_patterns.matches(pattern, {"source": source, "detail-type": kind}) for source, kind in FACTS]
+        if text(archive.get("SourceArn")) != "${Bus.Arn}" or not pattern or not all(matched):
+            yield f"{name} should keep every event of the bus"
+        if archive.get("RetentionDays") != {"Ref": "ArchiveDays"}:
+            yield f"{name} should keep events for as long as is wished:\n    RetentionDays: !Ref ArchiveDays"

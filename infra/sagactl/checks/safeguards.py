@@ -17,6 +17,7 @@ TABLE = {
 }
 ALLOWED = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
 ONLY_HERE = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+NUMBERS = {"openShard"}  # of the attributes that are keys
 API = {"OpenApiVersion": "3.0.1", "EndpointConfiguration": {"Type": "REGIONAL"}}
 THROTTLED = {
     "ResourcePath": "/*",
@@ -62,6 +63,11 @@ def tables() -> Iterator[str]:
         for key, wanted in TABLE.items():
             if table.get(key) != wanted:
                 yield f"{name} should have {key} {wanted}"
+        for attribute in table["AttributeDefinitions"]:
+            one = attribute["If"][1] if "If" in attribute else attribute
+            wanted_type = "N" if one["AttributeName"] in NUMBERS else "S"
+            if one["AttributeType"] != wanted_type:
+                yield f"{name} has {one['AttributeName']} as {one['AttributeType']}; items have it as {wanted_type}"
 
 
 def queues() -> Iterator[str]:
@@ -123,9 +129,15 @@ def trust() -> Iterator[str]:
 def logs() -> Iterator[str]:
     """Each function writes to a group under the name where people look for it; groups are kept as long as is wished."""
     groups = resources("AWS::Logs::LogGroup")
+    names = [text(group.get("LogGroupName")) for group in groups.values()]
     for name, group in groups.items():
+        named = text(group.get("LogGroupName"))
+        if STACK not in named or names.count(named) > 1:
+            yield f"{name} needs a name of its own, with the stack's name in it: LogGroupName"
         if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
             yield f"{name} should be kept as long as the others:\n    RetentionInDays: !Ref LogRetentionDays"
+    if template.TEMPLATE["Globals"]["Function"].get("LoggingConfig", {}).get("LogFormat") != "JSON":
+        yield "Globals: Lambda's own lines should be as the functions' are:\n    LogFormat: JSON"
     for function in template.functions():
         group = groups[logical_id(text(function.properties["LoggingConfig"]["LogGroup"]))]
         wanted = f"/aws/lambda/{text(function.properties['FunctionName'])}"

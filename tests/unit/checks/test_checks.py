@@ -188,6 +188,14 @@ TEMPLATES = {
         "EventPattern:\n        source: [prefix: saga.o]\n      Targets",
         "JournalFunction should hear every event by JournalQueue\n    missing: StockFailed from saga.inventory",
     ),
+    "an archive of some events": (
+        "EventPattern:\n        source: [prefix: saga.]\n      RetentionDays",
+        "EventPattern:\n        source: [saga.order]\n      RetentionDays",
+        "BusArchive should keep every event of the bus",
+    ),
+    "an archive for ever": (
+        "      RetentionDays: !Ref ArchiveDays\n", "", "BusArchive should keep events for as long as is wished",
+    ),
     "a rule that is turned off": (
         "RuleName: !Sub ${AWS::StackName}-payment", "State: DISABLED",
         "PaymentFunction.Hears has State, but functions hear events whole",

@@ -56,6 +56,13 @@ MISTAKES = {
     "logs that are kept for ever": (
         "      RetentionInDays: !Ref LogRetentionDays\n", "", "DiscardedLogs should be kept as long as the others",
     ),
+    "a key of another type": (
+        "AttributeName: dueAt, AttributeType: S", "AttributeName: dueAt, AttributeType: N", "OrderTable has dueAt as N",
+    ),
+    "logs under any name": (
+        "LogGroupName: !Sub /saga/${AWS::StackName}/discarded", "LogGroupName: discarded", "DiscardedLogs needs a name",
+    ),
+    "logs in two forms": ("LogFormat: JSON", "LogFormat: Text", "Globals: Lambda's own lines"),
     "logs under another name": (
         "LogGroupName: !Sub /aws/lambda/${AWS::StackName}-payment", "LogGroupName: payment",
         "PaymentFunction should log to /aws/lambda/${AWS::StackName}-payment",
