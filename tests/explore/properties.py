@@ -167,20 +167,19 @@ def problem_at_rest(entries: Entries, failures_told: frozenset[int], given_up: f
 def problem_of_unseen(entries: Entries, order: int, given_up: frozenset[Delivery]) -> str | None:
     """The order service does not know the order only while the dead-letter queue has what says so.
 
-    A service then holds nothing of it either, unless the very fact that says so is in that queue, too. An order that no
-    service has heard of is none: its client got no answer.
+    A service then holds nothing of it either, unless that queue has the very fact that says so, too, or the event for
+    which the service was about to tell it. An order that no service has heard of is none: its client got no answer.
     """
     if not any(entry_at(entries, order, service) for service in SERVICES):
         return None
-    names = {
-        delivery.fact.name
-        for delivery in given_up
-        if delivery.fact.order_id == ORDER_IDS[order] and service_of(delivery) == "order"
-    }
-    if "OrderCreated" not in names:
+    of_order = [delivery for delivery in given_up if delivery.fact.order_id == ORDER_IDS[order]]
+    unheard = {delivery.fact.name for delivery in of_order if service_of(delivery) == "order"}
+    if "OrderCreated" not in unheard:
         return "the order is not known"
     for service, (held, told) in _HELD.items():
-        if status(entries, order, service) == held and told not in names:
+        heard = heard_of(entries, order, service)
+        untold = {heard[one.fact.name][1] for one in of_order if one.service == service and one.fact.name in heard}
+        if status(entries, order, service) == held and told not in unheard | untold:
             return f"the order is {held}, and the order service does not know it"
     return None
 
