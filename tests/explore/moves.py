@@ -277,13 +277,13 @@ class Moves:
         left = {name: core >> at & ((1 << _FAULT_BITS) - 1) for name, at in self._fault_at.items()}
         return Budget(**left, watchdog=self.trial.budget.watchdog)
 
-    def _due(self, core: int) -> list[Delivery]:
+    def due(self, core: int) -> list[Delivery]:
         """Runs of the watchdog, for each order that it finds in the index."""
         runs = [Delivery(WATCHDOG, expired(ORDER_IDS[order])) for order in range(self.world.orders)]
         return [run for run in runs if is_open(self.entry_of(core, run))]
 
     def _is_to_ask(self, core: int) -> bool:
-        if not self._due(core):
+        if not self.due(core):
             return False
         return self._left(core).asks > 0 or (self.trial.budget.watchdog and not core & self._asked)
 
@@ -370,7 +370,7 @@ class Moves:
         left = self._left(parts)
         delivery = self._delivery(one)
         if left.conflicts and left.asks:
-            for run in self._due(parts):
+            for run in self.due(parts):
                 if run.fact.order_id == delivery.fact.order_id:
                     spent = ("asks", "conflicts")
                     yield self._between(parts, run, delivery, None, spent)._replace(kept=~_bit(one))
@@ -389,15 +389,19 @@ class Moves:
     def _ask_out_of_turn(self, parts: int) -> Iterator[Effect]:
         """The watchdog asks while other deliveries are under way."""
         left = self._left(parts)
-        due = self._due(parts)
+        due = self.due(parts)
         if not (due and left.asks):
             return
-        asked = self._ask(parts, due, None, ("asks",))
-        yield asked
+        yield self._ask(parts, due, None, ("asks",))
+        yield from self._runs_that_fail(parts, ("asks",))
+
+    def _runs_that_fail(self, parts: int, spent: tuple[str, ...]) -> Iterator[Effect]:
+        """Runs of the watchdog that a fault befalls, and that tell something all the same; it runs again later."""
+        left = self._left(parts)
         for name, faults in FAULTS.items():
             if getattr(left, name):
                 for fault in faults:
-                    effect = self._ask(parts, due, fault, ("asks", name))
+                    effect = self._ask(parts, self.due(parts), fault, (*spent, name))
                     if effect.flying:
                         yield effect
 
@@ -417,10 +421,14 @@ class Moves:
         core, _, marks = state
         unfaulted = core & ~self._of_faults
         if self._is_to_ask(core):
-            if not self._left(core).asks:
-                asked = self._ask(unfaulted, self._due(core), None, ())
-                after = unfaulted + asked.added | self._asked
-                yield asked.step, (after, asked.flying & self._awake[after & self._of_entries], marks)
+            if self._left(core).asks:
+                return
+            asked = self._ask(unfaulted, self.due(core), None, ())
+            after = unfaulted + asked.added | self._asked
+            yield asked.step, (after, asked.flying & self._awake[after & self._of_entries], marks)
+            for effect in self._runs_that_fail(core, ()):
+                after = core + effect.added
+                yield effect.step, (after, effect.flying & self._awake[after & self._of_entries], marks)
         elif given_up := self._given_up(state):
             after = unfaulted & ~self._asked | self._redriven
             flight = 0

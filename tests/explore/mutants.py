@@ -71,6 +71,8 @@ ONE_LOSS = Trial(World(), "bus", Budget(losses=1))
 TWO_LOSSES = Trial(World(), "bus", Budget(losses=2))
 NOT_SHIPPED = Trial(World(ships=False), "bus", Budget(losses=1))
 TWO_ORDERS = Trial(World(orders=2), "bus", Budget(conflicts=1, watchdog=False))
+A_REFUSAL = Trial(World(), "bus", Budget(refusals=1, watchdog=False))
+BOTH_FAIL = Trial(World(pays=False, in_stock=False), "bus", Budget())
 A_CONFLICT = Trial(World(), "bus", Budget(conflicts=1, watchdog=False))
 NOT_ANSWERED = Trial(World(), "bus", Budget(unanswered=1, conflicts=1, watchdog=False))
 THREE_VERSIONS = Trial(World(versions=3), "bus", Budget())
@@ -391,33 +393,47 @@ def moved_on_after_closing(self: Any, order: Any, due_at: Any) -> None:
 
 
 MUTANTS = [
-    Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)]),
-    Mutant("version dropped from the condition", lambda: [patch.object(MemoryLedger, "record", record_if_known)]),
+    Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)], A_CONFLICT),
+    Mutant(
+        "version dropped from the condition",
+        lambda: [patch.object(MemoryLedger, "record", record_if_known)],
+        A_CONFLICT,
+    ),
     Mutant("version not moved on", lambda: [patch.object(service, "_advance", version_stays)], A_CONFLICT),
     Mutant("units not given back", lambda: [patch.object(memory, "given_back", nothing_back)]),
     Mutant("stock condition dropped", lambda: [patch.object(MemoryStockLedger, "record", oversell)], TWO_ORDERS),
-    Mutant("tell before record", lambda: [patch.object(Service, "hear", tell_before_record)]),
-    Mutant("told although the record was lost", lambda: [patch.object(Service, "learn", told_despite_conflict)]),
+    Mutant("tell before record", lambda: [patch.object(Service, "hear", tell_before_record)], A_CONFLICT),
+    Mutant(
+        "told although the record was lost", lambda: [patch.object(Service, "learn", told_despite_conflict)], A_CONFLICT
+    ),
     Mutant("conflict swallowed", lambda: [patch.object(Service, "learn", conflict_swallowed)], NOT_ANSWERED),
     Mutant(
         "conflict does not recall",
         lambda: [patch.object(Service, "learn", decides_on_what_it_recalled_first)],
         NOT_ANSWERED,
     ),
-    Mutant("failures swallowed", lambda: [patch.object(Service, "hear", failures_swallowed)]),
-    Mutant("no told-again", lambda: [patch.object(service, "_again", lambda event, entry: Outcome(entry, None, True))]),
-    Mutant("forgets what was told", lambda: [patch.object(service, "_advance", forgets_what_was_told)]),
+    Mutant("failures swallowed", lambda: [patch.object(Service, "hear", failures_swallowed)], A_REFUSAL),
+    Mutant(
+        "no told-again",
+        lambda: [patch.object(service, "_again", lambda event, entry: Outcome(entry, None, True))],
+        A_REFUSAL,
+    ),
+    Mutant("forgets what was told", lambda: [patch.object(service, "_advance", forgets_what_was_told)], A_REFUSAL),
     Mutant("forgets what was heard", lambda: [patch.object(service, "_advance", forgets_what_was_heard)]),
     Mutant("a fact told for a second event has a new time", lambda: [patch.object(service, "_advance", told_last)]),
     Mutant("a fact told again has a new time", lambda: [patch.object(service, "fact", told_now)]),
     Mutant("hops not counted", lambda: [patch.object(Service, "_tell", hops_not_counted)]),
     Mutant("an entry's opening time is renewed", lambda: [patch.object(service, "_advance", opened_now)]),
     Mutant("an entry is opened when its event says", lambda: [patch.object(service, "_advance", opened_when_told)]),
-    Mutant("PutEvents entry failures ignored", lambda: [patch.object(EventBridgeBus, "tell", refused_entries_ignored)]),
+    Mutant(
+        "PutEvents entry failures ignored",
+        lambda: [patch.object(EventBridgeBus, "tell", refused_entries_ignored)],
+        A_REFUSAL,
+    ),
     Mutant("no tombstone in payment", lambda: [reaction(charge, forgets_if("CANCELLED"))]),
     Mutant("no tombstone in inventory", lambda: [reaction(reserve, forgets_if("RELEASED"))]),
-    Mutant("payment's tombstone untold", lambda: [reaction(cancel, tombstone_untold)]),
-    Mutant("inventory's tombstone untold", lambda: [reaction(release, tombstone_untold)]),
+    Mutant("payment's tombstone untold", lambda: [reaction(cancel, tombstone_untold)], BOTH_FAIL),
+    Mutant("inventory's tombstone untold", lambda: [reaction(release, tombstone_untold)], BOTH_FAIL),
     Mutant("payment gives back another amount", lambda: [reaction(cancel, gives_back(amount=Amount(1)))]),
     Mutant("inventory gives back fewer units", lambda: [reaction(release, gives_back(quantity=1))]),
     Mutant("payment keeps the money", lambda: [reaction(cancel, keeps("CHARGED"))]),
@@ -439,7 +455,7 @@ MUTANTS = [
     Mutant("order deaf to its OrderFailed", lambda: [unheard("order", OrderFailed)]),
     Mutant("order does not insist", lambda: [reaction(insist, untold)]),
     Mutant("order is done before OrderFailed is on the bus", lambda: [patch.object(service, "_advance", over_at_once)]),
-    Mutant("the last reason stays", lambda: [reaction(settle_payment, last_reason_stays)]),
+    Mutant("the last reason stays", lambda: [reaction(settle_payment, last_reason_stays)], BOTH_FAIL),
     Mutant("an order fails without a reason", lambda: [reaction(settle_stock, no_reason)]),
     Mutant("POST tells nothing", lambda: [patch.object(DOOR, "tell_created", lambda _: "nothing")], POSTED),
     Mutant("everything is told again", lambda: [patch.object(Service, "hear", tells_everything_again)]),

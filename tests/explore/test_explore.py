@@ -5,22 +5,23 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from explore.__main__ import CANCELLED, DOORS, EVERY_WORLD, TWO_ORDERS, TWO_VERSIONS, shown
+from explore.__main__ import CANCELLED, DOORS, EVERY_WAY, EVERY_WORLD, TWO_ORDERS, TWO_VERSIONS, shown
 from explore.explorer import explore, replay
 from explore.moves import Budget, Door, Moves, State, Trial, is_idle
 from explore.mutants import MUTANTS, Mutant, mutated, violation_of
-from explore.world import KILLED, Case, World, case, quiet
+from explore.world import KILLED, ONE_REFUSED, PUT_REFUSED, Case, World, case, quiet
 
 BUDGETS = [
     (Budget(), EVERY_WORLD),
     (Budget(repeats=1), EVERY_WORLD),
     (Budget(losses=2), EVERY_WORLD),
-    (Budget(losses=1, crashes=1), EVERY_WORLD),
+    (Budget(losses=1, crashes=1), EVERY_WAY),
     (Budget(), TWO_VERSIONS),
-    (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WORLD),
-    (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WORLD),
-    (Budget(refusals=2, watchdog=False), EVERY_WORLD),
-    (Budget(unanswered=1, losses=1), EVERY_WORLD),
+    (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WAY),
+    (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WAY),
+    (Budget(refusals=2, watchdog=False), EVERY_WAY),
+    (Budget(unanswered=1), EVERY_WAY),
+    (Budget(restores=1), EVERY_WAY),
     (Budget(), TWO_ORDERS),
 ]
 EVENTS_MAX = 7
@@ -33,11 +34,12 @@ def cases_of(budget: Budget, worlds: list[World]) -> list[tuple[Budget, World, D
 CASES = [
     *itertools.chain.from_iterable(itertools.starmap(cases_of, BUDGETS)),
     # By the bus, these have too many states for a minute.
-    *((Budget(asks=1), world, "POST") for world in EVERY_WORLD),
+    *((Budget(asks=1), world, "POST") for world in EVERY_WAY),
     *((Budget(), world, "POST") for world in CANCELLED),
     (Budget(asks=1, conflicts=1), World(), "POST"),
     (Budget(conflicts=1, watchdog=False), TWO_ORDERS[0], "POST"),
     (Budget(losses=1), CANCELLED[0], "POST"),
+    (Budget(unanswered=1, losses=1), World(ships=False), "POST"),
     (Budget(crashes=1, watchdog=False), CANCELLED[0], "POST"),
     (Budget(crashes=1, watchdog=False), TWO_VERSIONS[0], "POST"),
 ]
@@ -99,6 +101,21 @@ def test_a_function_that_runs_out_of_time_leaves_what_a_crash_leaves(killed: str
     assert compared
 
 
+def test_of_entries_that_are_refused_in_part_each_order_is_as_if_it_were_alone() -> None:
+    """The watchdog asks about two orders at once. So what is explored of one order holds of both."""
+    moves = Moves(Trial(TWO_ORDERS[0], "POST", Budget()))
+    state = moves.opening()
+    for _ in range(2):
+        state = next(after for after in moves.following(state) if moves.due(after[0]) != moves.due(state[0]))
+    first, second = moves.due(state[0])
+    entries = [moves.entry_of(state[0], run) for run in (first, second)]
+    both = case(first, entries[0], 0, ONE_REFUSED, second, entries[1])
+    refused = case(first, entries[0], 0, PUT_REFUSED)
+    told = case(second, entries[1], 0, "crash after tell")
+    assert (both.entry, both.other_entry) == (refused.entry, told.entry)
+    assert (both.told, both.failed) == (refused.told + told.told, True)
+
+
 @pytest.mark.parametrize("world", EVERY_WORLD, ids=name)
 def test_without_faults_at_most_seven_events_are_told(world: World) -> None:
     moves = Moves(Trial(world, "POST", Budget()))
@@ -118,7 +135,7 @@ def test_one_of_two_orders_gets_the_last_units() -> None:
 
 @pytest.mark.parametrize(
     ("world", "door"),
-    [(World(), "bus"), (World(pays=False), "bus"), (World(cancelled=True, pays=False), "POST")],
+    [(World(), "bus"), (World(pays=False), "bus"), (World(cancelled=True), "POST")],
     ids=name,
 )
 def test_what_is_idle_changes_nothing_and_stays_idle(world: World, door: Door) -> None:

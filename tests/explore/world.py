@@ -60,8 +60,8 @@ KILLED = {
 """What a function that runs out of time leaves behind: a call takes effect, or not. Each is as after a crash."""
 PUT_REFUSED_ONCE = "PutEvents refuses once"
 PUT_REFUSED = "PutEvents refuses"
-ONE_REFUSED_ONCE = "PutEvents refuses the first entry once"
-ONE_REFUSED = "PutEvents refuses the first entry"
+ONE_REFUSED_ONCE = "PutEvents refuses one entry once"
+ONE_REFUSED = "PutEvents refuses one entry"
 THROTTLED_ONCE = "DynamoDB throttles a transaction once"
 THROTTLED = "DynamoDB throttles transactions"
 READ_THROTTLED = "DynamoDB throttles reads"
@@ -207,10 +207,13 @@ class Faulty:
         if self.fault == PUT_LOST:
             raise ReadTimeoutError(endpoint_url="")
         refused = self._refused(Entries)
-        answers = [{"ErrorCode": "InternalFailure"}] * refused
-        for entry in Entries[refused:]:
-            self.told.append(parse(json.loads(entry["Detail"]), EVENTS[entry["DetailType"]]))
-            answers.append({"EventId": "1"})
+        answers = []
+        for entry in Entries:
+            if entry in refused:
+                answers.append({"ErrorCode": "InternalFailure"})
+            else:
+                answers.append({"EventId": "1"})
+                self.told.append(parse(json.loads(entry["Detail"]), EVENTS[entry["DetailType"]]))
         self._crash("crash after tell", "killed while it tells")
         if self._happens(PUT_UNANSWERED):
             return self.put_events(Entries)
@@ -219,12 +222,13 @@ class Faulty:
             raise ReadTimeoutError(endpoint_url="")
         return {"Entries": answers}
 
-    def _refused(self, entries: list[dict[str, str]]) -> int:
-        """How many entries are refused, of those at the front: all, or the first order's alone."""
+    def _refused(self, entries: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The entries that are refused: all, or those about the first order."""
         if self._happens(PUT_REFUSED_ONCE, PUT_REFUSED):
-            return len(entries)
-        is_first = str(ORDER_IDS[0]) in entries[0]["Detail"]
-        return int(is_first and self._happens(ONE_REFUSED_ONCE, ONE_REFUSED))
+            return entries
+        if self._happens(ONE_REFUSED_ONCE, ONE_REFUSED):
+            return [entry for entry in entries if str(ORDER_IDS[0]) in entry["Detail"]]
+        return []
 
     def _happens(self, once: str, ever: str | None = None) -> bool:
         """Whether the fault is one of these; one that happens once is over then."""
