@@ -67,7 +67,7 @@ chaos: setup ## Send 200 orders through a storm of faults; SEED=7 repeats one
 	@PYTHONPATH=tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz
-fuzz: setup ## Send 20,000 inputs made from the schemas, valid and not, through both doors
+fuzz: setup ## Send 30,000 inputs, valid and not, through both doors
 	@PYTHONPATH=tests .venv/bin/python -m fuzz
 
 .PHONY: pictures

@@ -48,10 +48,11 @@ class PaymentFail(Event, frozen=True):
 
 
 class PaymentCancel(Event, frozen=True):
-    """The amount is what was given back: 0 if nothing had been charged."""
+    """The amount is what was given back: 0 if nothing had been charged. The reason is that of the step that failed."""
 
     source = "saga.payment"
     refunded: AmountOrZero = field(name="amount")
+    reason: Reason | None = None
 
 
 class StockReserved(Event, frozen=True):
@@ -68,11 +69,15 @@ class StockFailed(Event, frozen=True):
 
 
 class StockRelease(Event, frozen=True):
-    """Product and quantity are what was given back: none and 0 if nothing had been reserved."""
+    """Product and quantity are what was given back: none and 0 if nothing had been reserved.
+
+    The reason is that of the step that failed.
+    """
 
     source = "saga.inventory"
     released_product_id: ProductId | None = field(name="productId")
     released_quantity: QuantityOrZero = field(name="quantity")
+    reason: Reason | None = None
 
 
 class ShipmentOK(Event, frozen=True):

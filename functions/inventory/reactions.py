@@ -10,7 +10,10 @@ from saga.ledger import State
 
 
 class Reservation(State, frozen=True):
-    """Units of one product; without a product if the order failed before inventory heard of it."""
+    """Units of one product; without a product if the order failed before inventory heard of it.
+
+    `reason` is why they could not be reserved, or why they were released.
+    """
 
     status: Literal["RESERVED", "OUT_OF_STOCK", "RELEASED"]
     product_id: str | None = None
@@ -51,9 +54,9 @@ def release(
 ) -> tuple[Reservation, type[StockRelease]]:
     """Gives the units back. An order that inventory has not heard of yet is marked, so that it never takes any."""
     if reservation is None:
-        return Reservation(status="RELEASED"), StockRelease
+        return Reservation(status="RELEASED", reason=event.reason), StockRelease
     if reservation.status == "RESERVED":
-        return replace(reservation, status="RELEASED"), StockRelease
+        return replace(reservation, status="RELEASED", reason=event.reason), StockRelease
     return reservation, StockRelease
 
 

@@ -19,8 +19,9 @@ from saga.event import Timestamp
 from saga.observe import logger
 from saga.sdk import CONFIG
 
-WRITERS = 10
+WRITERS = 20  # a full batch takes one round of writes: even if they hang, that is over in time
 ITEMS_MAX = 25  # of one BatchWriteItem
+NAMED_MAX = 100  # events that one item names: even with the longest keys it has less than 400 KB
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 FAILURES = (BotoCoreError, ClientError)
 
@@ -81,7 +82,7 @@ def _write(records: Sequence[dict[str, Any]]) -> set[str]:
     read = [one for one in map(_read, records) if one]
     events = _all(_write_events, itertools.batched(read, ITEMS_MAX, strict=False))
     written = _all(_update_summary, _by_order(events))
-    return {one.message_id for one in _name_batch(written)}
+    return {one.message_id for one in _all(_name_batch, itertools.batched(written, NAMED_MAX, strict=False))}
 
 
 def _all(write: Any, parts: Any) -> list[Read]:
@@ -156,8 +157,6 @@ def _unless_overtaken(update: dict[str, Any]) -> None:
 
 def _name_batch(events: Sequence[Read]) -> Sequence[Read]:
     """Writes the item that names the events, and returns them, or none if it could not be written."""
-    if not events:
-        return []
     try:
         dynamodb.put_item(TableName=table, Item=batch_entry([one.entry for one in events], Timestamp.now()))
     except FAILURES:

@@ -11,7 +11,10 @@ from saga.ledger import State
 
 
 class Payment(State, frozen=True):
-    """`amount` is what was charged or declined; None if the order was cancelled before payment heard of it."""
+    """`amount` is what was charged or declined; None if the order was cancelled before payment heard of it.
+
+    `reason` is why it was declined or cancelled.
+    """
 
     status: Literal["CHARGED", "DECLINED", "CANCELLED"]
     amount: Amount | None = None
@@ -39,9 +42,9 @@ def charge(
 def cancel(event: StockFailed | ShipmentFail, payment: Payment | None) -> tuple[Payment, type[PaymentCancel]]:
     """Refunds what was charged. An order that payment has not heard of yet is marked, so that it is never charged."""
     if payment is None:
-        return Payment(status="CANCELLED"), PaymentCancel
+        return Payment(status="CANCELLED", reason=event.reason), PaymentCancel
     if payment.status == "CHARGED":
-        return replace(payment, status="CANCELLED"), PaymentCancel
+        return replace(payment, status="CANCELLED", reason=event.reason), PaymentCancel
     return payment, PaymentCancel
 
 

@@ -7,7 +7,7 @@ import argparse
 import random
 import sys
 
-from chaos.checks import check_journal
+from chaos.checks import check_audit, check_journal
 from chaos.plan import FULL, plan
 from chaos.report import report
 from chaos.storm import storm
@@ -37,6 +37,8 @@ def main() -> None:
             found = storm(stack, plan(seed, FULL))
         with step("The journal catches up"):
             found.findings.problems.extend(check_journal(stack, found.bus))
+        with step("saga audit"):
+            found.findings.problems.extend(check_audit(stack))
     print(report(found))
     if found.findings.problems:
         sys.exit(1)

@@ -9,37 +9,52 @@ from typing import Any
 
 from chaos.clients import Placed
 from chaos.faulty_bus import Facts, FaultyBus
+from support.driver import Saga
 
+from contracts.values import CANCELLED
+from order.reactions import Order
 from sagactl.stack import audit, aws, dead_letters, entries
 from sagactl.stack.deployed_stack import Stack
 
 _JOURNAL_TIMEOUT_SECONDS = 600
+IN_TIME = "cancelled in time"
+TOO_LATE = "shipped before"
+FAILED = "failed for another reason"
 _EITHER = (("PaymentOK", "PaymentFail"), ("StockReserved", "StockFailed"), ("ShipmentOK", "ShipmentFail"))
 _LOGGED = {
     "killed": "signal: killed",
     "timed out": "Task timed out",
     "given up": "ReadTimeoutError: ",
     "heard again": '"heard again"',
-    "contradicted": "repeated with other fields",
+    "contradicted": "with other fields: the first ones count",
 }
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`problems` has a line for each thing that is wrong; `logged` counts lines of the functions' logs."""
+    """`problems` has a line for each thing that is wrong; `logged` counts lines of the functions' logs.
+
+    `cancelled` counts the orders that their customers wanted back, by what became of them.
+    """
 
     problems: list[str]
     statuses: Counter[str]
+    cancelled: Counter[str]
     logged: Counter[str]
 
 
 def check(stack: Stack, bus: FaultyBus, placed: list[Placed], stocked: dict[str, int], since_ms: int) -> Findings:
     problems = audit.audit(stack, [each.order_id for each in placed], stocked)
     statuses = Counter[str]()
+    cancelled = Counter[str]()
     for each in placed:
         order = entries.state_of(stack, "order", each.order_id)
         status = order.status if order else "unknown"
         statuses[status] += 1
+        if each.wanted.cancelled_after_seconds is not None:
+            cancelled[_became(order)] += 1
+        elif _became(order) == IN_TIME:
+            problems.append(f"{each.order_id}: cancelled, and not by its customer")
         for problem in problems_of_order(bus.facts[each.order_id], status, each.wanted.expected):
             problems.append(f"{each.order_id}: {problem}")
     with dead_letters.held(stack) as found:
@@ -49,7 +64,15 @@ def check(stack: Stack, bus: FaultyBus, placed: list[Placed], stocked: dict[str,
     logged = log_lines(stack, since_ms)
     if logged["contradicted"]:
         problems.append(f"{logged['contradicted']} events were heard again with other fields")
-    return Findings(problems, statuses, logged)
+    return Findings(problems, statuses, cancelled, logged)
+
+
+def _became(order: Order | None) -> str:
+    if order and order.reason == CANCELLED:
+        return IN_TIME
+    if order and order.status == "COMPLETED":
+        return TOO_LATE
+    return FAILED
 
 
 def problems_of_order(facts: Facts, status: str, expected: str) -> Iterator[str]:
@@ -78,6 +101,13 @@ def check_journal(stack: Stack, bus: FaultyBus) -> list[str]:
             if fact.is_on_bus and found.get(name) != fact.details:
                 problems.append(f"{order_id}: {name} is not in the journal as it was told")
     return problems
+
+
+def check_audit(stack: Stack) -> list[str]:
+    """`saga audit` must find nothing, once the journal has caught up."""
+    ran = Saga(stack).run("audit", "--json")
+    found: list[str] = json.loads(ran.stdout)["problems"]
+    return [f"saga audit: {problem}" for problem in found]
 
 
 def await_journal(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Clients that place orders and, like any client, try again when they get no answer."""
+"""Clients that place and cancel orders and, like any client, try again when they get no answer."""
 
 import time
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chaos.plan import Wanted
 
 from contracts.events import OrderCreated
+from order import triggers
 from saga.bus import EventBridgeBus
 from saga.event import Timestamp
 from saga.serialization import parse
@@ -34,6 +35,29 @@ def place(stack: Stack, bus: EventBridgeBus, wanted: Wanted) -> Placed:
     event = parse(named | wanted.fields, OrderCreated)
     bus.tell([event])
     return Placed(wanted, str(event.order_id), event=event)
+
+
+def cancel(stack: Stack, bus: EventBridgeBus, placed: Placed) -> None:
+    """Asks for the order back through the door that it was placed by, if its customer wants that, and when."""
+    if placed.wanted.cancelled_after_seconds is None:
+        return
+    time.sleep(placed.wanted.cancelled_after_seconds)
+    if placed.event is None:
+        _ask_back(stack, placed.order_id)
+    else:
+        bus.tell([triggers.cancel(placed.event.order_id, Timestamp.now())])
+
+
+def _ask_back(stack: Stack, order_id: str) -> None:
+    for _ in range(POSTS_MAX):
+        try:
+            api.cancel_order(stack, order_id)
+        except api.Unavailable:
+            time.sleep(_PAUSE_SECONDS)
+        except SagaError:
+            return  # it is COMPLETED
+        else:
+            return
 
 
 def put_again(stack: Stack, bus: EventBridgeBus, placed: list[Placed]) -> int:

@@ -15,6 +15,8 @@ from sagactl.stack import shop
 
 type Fate = Literal["once", "twice", "swallowed"]
 
+CANCELLED = 0.1  # the share of orders that their customers want back
+CANCELLED_SECONDS_MAX = 10  # after they were placed
 TWICE = 0.25  # the share of events that are put twice
 SWALLOWED = 0.1
 _ORDER_OF_KEY = UUID("c4a05000-0000-4000-8000-000000000000")  # UUIDv5 namespace of orders put on the bus
@@ -52,13 +54,17 @@ FULL = Size(
 
 
 class Wanted(NamedTuple):
-    """An order to place. `key` is its Idempotency-Key, or what its ID is made from if it is put on the bus."""
+    """An order to place. `key` is its Idempotency-Key, or what its ID is made from if it is put on the bus.
+
+    `cancelled_after_seconds` is how long after that its customer wants it back, or None.
+    """
 
     at_seconds: float
     via: shop.Via
     key: str
     fields: dict[str, Any]
     expected: str
+    cancelled_after_seconds: float | None = None
 
     @property
     def order_id(self) -> UUID:
@@ -104,10 +110,13 @@ def plan(seed: int, size: Size) -> Plan:
 
 
 def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
-    """Equally many orders of each way and each door, in a sequence drawn from the seed."""
-    cases = list(itertools.product(all_ways().values(), _DOORS))
+    """Equally many orders of each way and each door, in a sequence drawn from the seed. Any may be cancelled."""
+    ways = [way for way in all_ways().values() if not way.is_cancelled]
+    cases = list(itertools.product(ways, _DOORS))
     drawn = [cases[number % len(cases)] for number in range(size.orders)]
     draws.shuffle(drawn)
+    cancelled = draws.sample(range(size.orders), round(size.orders * CANCELLED))
+    moments = {number: draws.uniform(0, CANCELLED_SECONDS_MAX) for number in cancelled}
     return [
         Wanted(
             at_seconds=size.seconds * number / size.orders,
@@ -115,6 +124,7 @@ def _orders(seed: int, size: Size, draws: random.Random) -> list[Wanted]:
             key=f"chaos {seed} {number}",
             fields=way.wanted,
             expected=way.ends,
+            cancelled_after_seconds=moments.get(number),
         )
         for number, (way, via) in enumerate(drawn)
     ]

@@ -1,5 +1,6 @@
 """The faults of a storm by kind, what they led to, and what repaired the rest."""
 
+from chaos.checks import FAILED, IN_TIME, TOO_LATE
 from chaos.faulty_bus import Fact
 from chaos.storm import Storm
 
@@ -12,6 +13,8 @@ def report(storm: Storm) -> str:
     logged = storm.findings.logged
     injected = storm.injected
     statuses = storm.findings.statuses
+    cancelled = storm.findings.cancelled
+    became = ", ".join(f"{cancelled[outcome]} {outcome}" for outcome in (IN_TIME, TOO_LATE, FAILED))
     swallowed = _swallowed(storm)
     told_again = sum(fact.is_on_bus for fact in swallowed)
     not_needed = len(swallowed) - told_again
@@ -28,6 +31,7 @@ def report(storm: Storm) -> str:
         f"     1 outage of shipping, {injected.outage_seconds:.0f} s",
         f"{bus.fates['twice']:6} events put twice: {logged['heard again']} heard again, none decided again",
         f"{bus.fates['swallowed']:6} events swallowed: {told_again} told again, {not_needed} not needed",
+        f"{cancelled.total():6} orders were cancelled: {became}",
         "What repaired the rest",
         f"{healed.closed_before:6} orders were closed already when the storm was over",
         f"{posted_again:6} POSTs were repeated by their clients",

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chaos.checks import Findings, check
-from chaos.clients import Placed, place
+from chaos.clients import Placed, cancel, place
 from chaos.faulty_bus import FaultyBus, faulty_bus
 from chaos.healing import Healed, heal, until_quiet
 from chaos.plan import Plan, Wanted
@@ -87,7 +87,9 @@ def in_the_storm(
 
     def place_at(wanted: Wanted) -> Placed:
         wait_for(wanted.at_seconds)
-        return place(stack, teller, wanted)
+        placed = place(stack, teller, wanted)
+        cancellations.append(customers.submit(cancel, stack, teller, placed))
+        return placed
 
     def kill() -> None:
         for at_seconds, function in planned.kills:
@@ -107,11 +109,12 @@ def in_the_storm(
             time.sleep(planned.size.outage_seconds)
         injected.outage_seconds += planned.size.outage_seconds
 
-    with ThreadPoolExecutor(CLIENTS + 3) as threads:
+    cancellations: list[Future[None]] = []
+    with ThreadPoolExecutor(CLIENTS) as customers, ThreadPoolExecutor(CLIENTS + 3) as threads:
         faults = [threads.submit(fault) for fault in (kill, freeze, cut_off)]
         placed = list(threads.map(place_at, planned.orders))
-        for fault in faults:
-            fault.result()
+        for done in (*faults, *cancellations):
+            done.result()
     return placed, injected
 
 

@@ -1,6 +1,6 @@
 """The plan of a storm."""
 
-from chaos.plan import SHORT, plan
+from chaos.plan import CANCELLED, SHORT, plan
 
 
 def test_a_seed_plans_the_same_faults_each_time() -> None:
@@ -10,4 +10,5 @@ def test_a_seed_plans_the_same_faults_each_time() -> None:
     assert (first.orders, first.kills, first.freezes) == (again.orders, again.kills, again.freezes)
     assert first.kills != other.kills
     fates = [[each.fate("an order", "PaymentOK", telling) for telling in range(99)] for each in (first, again, other)]
+    assert sum(order.cancelled_after_seconds is not None for order in first.orders) == SHORT.orders * CANCELLED
     assert fates[0] == fates[1] != fates[2]

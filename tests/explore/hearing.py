@@ -115,9 +115,9 @@ def _is_true(event: Event, state: Any) -> bool:
 def _done(event: Event, state: Any, name: str) -> Any:
     """What the state says that was done; of what is given back, only that which was taken."""
     field = {"productId": "product_id"}.get(name, name)
-    if isinstance(event, PaymentCancel):
+    if isinstance(event, PaymentCancel) and name == "amount":
         charged = state.amount if state.status == "CANCELLED" else None
         return charged or 0
-    if isinstance(event, StockRelease) and state.status != "RELEASED":
+    if isinstance(event, StockRelease) and name != "reason" and state.status != "RELEASED":
         return 0 if name == "quantity" else None
     return getattr(state, field)

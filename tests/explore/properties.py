@@ -31,7 +31,13 @@ _HELD = {
     "shipping": ("SHIPPED", "ShipmentOK"),
 }
 _FACTS_MAX = {"order": 1, "payment": 2, "inventory": 2, "shipping": 1}  # with OrderCreated, seven an order
-_UNEXPLAINED = "a step failed"
+_SAYS_WHY = {
+    "PaymentFail": "payment",
+    "PaymentCancel": "payment",
+    "StockFailed": "inventory",
+    "StockRelease": "inventory",
+    "ShipmentFail": "shipping",
+}
 _STOPS = {CANCELLED: "OrderCancelled", "the order expired": "OrderExpired"}  # shipping's reason, and the event for it
 
 
@@ -110,7 +116,7 @@ def _problem_of_shipment(entries: Entries, versions: set[str | None]) -> str | N
 
 
 def _problem_of_reasons(entries: Entries) -> str | None:
-    """An order says why it failed: as the service says whose failure it heard of."""
+    """An order says why it failed: as a service says that it heard of, which failed itself or undid something."""
     shipping = state_of(entries, 0, "shipping")
     stopped_by = _STOPS.get(shipping.get("reason", ""))
     if stopped_by and stopped_by not in heard_of(entries, 0, "shipping"):
@@ -118,10 +124,9 @@ def _problem_of_reasons(entries: Entries) -> str | None:
     own = state_of(entries, 0, "order")
     if own.get("status") != "FAILED":
         return None
-    tellers = {"PaymentFail": "payment", "StockFailed": "inventory", "ShipmentFail": "shipping"}
-    failed = [tellers[name] for name in heard_of(entries, 0, "order") if name in tellers]
-    reasons = {state_of(entries, 0, service).get("reason") for service in failed}
-    if own.get("reason") not in (reasons or {_UNEXPLAINED}):
+    said = [_SAYS_WHY[name] for name in heard_of(entries, 0, "order") if name in _SAYS_WHY]
+    reasons = {state_of(entries, 0, service).get("reason") for service in said}
+    if own.get("reason") not in reasons:
         return f"the order says that {own.get('reason')}, and no service that it heard of does"
     return None
 

@@ -1,16 +1,19 @@
-"""`make fuzz`: 10,000 POST bodies and 10,000 events, valid and not; exits with 1 if any was taken wrongly."""
+"""`make fuzz`: 10,000 POST bodies, events and cancellations each, valid and not.
+
+Exits with 1 if any was taken wrongly.
+"""
 
 import sys
 import traceback
 
-from fuzz.doors import doors, fuzz_events, fuzz_posts
+from fuzz.doors import doors, fuzz_cancellations, fuzz_events, fuzz_posts
 
 EXAMPLES = 10_000
 
 if __name__ == "__main__":
     wrong = 0
     with doors() as opened:
-        for fuzz in (fuzz_posts, fuzz_events):
+        for fuzz in (fuzz_posts, fuzz_events, fuzz_cancellations):
             try:
                 fuzz(opened, EXAMPLES)
             except Exception:  # noqa: BLE001  # whatever it is, it is printed and counted

@@ -4,12 +4,14 @@ import base64
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import boto3
-from fuzz.inputs import JUNK, Input, inputs
+from fuzz.inputs import JUNK, TEXTS, Input, inputs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.answers import exactly, hold, validator
@@ -20,10 +22,11 @@ from contracts.events import EVENTS
 from order.triggers import PlaceOrder
 from saga.event import HOPS_MAX
 from saga.serialization import Refused
-from sagactl.design import choreography
+from sagactl.design import choreography, samples
 from sagactl.design.schemas import schema
 from sagactl.local import dynamodb
 from sagactl.local.functions import CONTEXT, load
+from sagactl.local.in_process import request
 
 LINE_BYTES_MAX = 1024
 HEARD = sorted({(step.service, step.heard.name) for step in choreography.steps() if step.heard})
@@ -39,11 +42,17 @@ BODIES = st.one_of(
 )
 
 
+class Answer(NamedTuple):
+    status: int
+    content: Any
+
+
 class Doors:
     """The functions on DynamoDB Local, whose PutEvents are kept here; counts what comes in."""
 
     def __init__(self, dynamodb_url: str) -> None:
         self.accepted = self.refused = self.writes = 0
+        self.told: list[str] = []
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_url
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-call.dynamodb", self._count_write)  # type: ignore[union-attr]
@@ -53,6 +62,7 @@ class Doors:
 
     def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
         for entry in Entries:
+            self.told.append(entry["DetailType"])
             detail = json.loads(entry["Detail"])
             assert detail["metadata"]["hops"] <= HOPS_MAX + 1  # one too far is told, for its hearer to refuse
             detail["metadata"]["hops"] = min(detail["metadata"]["hops"], HOPS_MAX)
@@ -92,6 +102,38 @@ class Doors:
                 problems = refused.problems
             judged["is_accepted"] = not problems
             assert named(problems) == wrong, problems
+
+    def cancel(self, order_id: str, asked_as: str, steps: Sequence[str]) -> None:
+        """Whatever an order went through, its cancellation is answered by its status, and told while it is open."""
+        path = f"/orders/{asked_as}/cancel"
+        with redirect_stdout(io.StringIO()):
+            for step in steps:
+                self._take(step, order_id, path)
+            before = self._call("GET", path.removesuffix("/cancel"))
+        told = Counter(self.told)
+        with self._judged() as judged:
+            answer = self._call("POST", path)
+            judged["is_accepted"] = answer.status < 400
+        asked = (Counter(self.told) - told)["OrderCancelled"]
+        if before.status == 404:
+            assert (answer.status, asked) == (404, 0)
+        elif before.content["status"] == "COMPLETED":
+            assert (answer.status, asked) == (409, 0)
+        else:
+            status = before.content["status"]
+            assert (answer.status, answer.content) == (202, {"orderId": order_id, "status": status})
+            assert asked == (status in ("PENDING", "FAILING"))
+        hold("post", "/orders/{orderId}/cancel", answer.status, answer.content)
+
+    def _take(self, step: str, order_id: str, path: str) -> None:
+        if step == "cancel":
+            self._call("POST", path)
+        else:
+            self.handlers["order.app"](samples.envelope(step) | {"detail": samples.detail(step, order_id)}, CONTEXT)
+
+    def _call(self, method: str, path: str) -> Answer:
+        answer = self.handlers["order.http"](request(method, path), CONTEXT)
+        return Answer(answer["statusCode"], json.loads(answer["body"]))
 
     def _post(self, body: str) -> tuple[int, Any]:
         raw = base64.b64encode(body.encode(errors="surrogatepass")).decode()
@@ -186,6 +228,23 @@ def fuzz_posts(doors: Doors, examples: int) -> None:
             doors.post_text(body)
 
     post()
+
+
+HAPPENED = ["OrderCreated", "ShipmentOK", "ShipmentFail", "PaymentFail", "StockFailed", "cancel"]
+SPELLINGS: list[Callable[[str], str]] = [str, str.upper, lambda order_id: order_id.replace("-", "")]
+STRANGERS = st.one_of(st.uuids().map(str), st.text(min_size=1, max_size=50), st.sampled_from(TEXTS[1:])).map(
+    lambda text: quote(text, safe="", errors="surrogatepass")
+)
+
+
+def fuzz_cancellations(doors: Doors, examples: int) -> None:
+    @many(examples)
+    @given(st.uuids().map(str), st.lists(st.sampled_from(HAPPENED)), st.sampled_from(SPELLINGS), st.none() | STRANGERS)
+    def cancel(order_id: str, steps: list[str], spelling: Callable[[str], str], stranger: str | None) -> None:
+        asked_as = spelling(order_id) if stranger is None else stranger
+        doors.cancel(order_id, asked_as, steps)
+
+    cancel()
 
 
 def _puts(service: str, name: str) -> st.SearchStrategy[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from fuzz.doors import Doors, doors, fuzz_events, fuzz_posts
+from fuzz.doors import Doors, doors, fuzz_cancellations, fuzz_events, fuzz_posts
 
 EXAMPLES = 200
 
@@ -14,7 +14,7 @@ def opened() -> Iterator[Doors]:
         yield opened
 
 
-@pytest.mark.parametrize("fuzz", [fuzz_posts, fuzz_events])
+@pytest.mark.parametrize("fuzz", [fuzz_posts, fuzz_events, fuzz_cancellations])
 def test_inputs_are_accepted_or_refused_as_their_schemas_say(fuzz: Callable[[Doors, int], None], opened: Doors) -> None:
     before = opened.accepted + opened.refused
     fuzz(opened, EXAMPLES)

@@ -120,6 +120,20 @@ def test_what_arrived_is_listed_by_batch(journal: Journal, story: list[dict[str,
     assert all(since <= one["writtenAt"] for one in found)
 
 
+def test_a_large_batch_is_named_in_parts(
+    journal: Journal, story: list[dict[str, Any]], stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One item may not have room for all names."""
+    monkeypatch.setattr(journal.app, "NAMED_MAX", 2)
+    since = Timestamp.now()
+    assert journal.write(*[record(said, f"m{n}") for n, said in enumerate(story)]) == []
+    found = [one for one in arrivals(stack, since, 100) if one["orderId"] == str(order_of(story))]
+    assert sorted(one["eventId"] for one in found) == [said["id"] for said in story]
+    items: list[Any] = journal.table.scan()["Items"]
+    named = [json.loads(item["events"]) for item in items if "events" in item and item["sort"] >= since]
+    assert max(map(len, named)) == 2
+
+
 STATES: list[tuple[str, str]] = [
     # what was told                                               the order's state
     ("OrderCreated",                                              "PENDING"),

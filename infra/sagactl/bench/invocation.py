@@ -31,7 +31,7 @@ _ANSWERS: dict[str, Any] = {
     "BatchWriteItem": {"UnprocessedItems": {}},
     "UpdateItem": {"Attributes": {"OrderCreated": {"S": ""}}},
 }
-BATCH_EVENTS = 100  # that the journal gets at once when it is busy
+BATCH_EVENTS = 400  # that the journal gets at once at 500 sagas a second
 
 type Call = tuple[Callable[..., Any], dict[str, Any]]  # a client's method, and its arguments
 

@@ -1,6 +1,7 @@
 """`saga audit`: do the deployed orders keep what docs/reliability.md promises?"""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -41,9 +42,12 @@ def audit(
     with err.status("Reading the journal"):
         orders = journal.orders(stack, limit=ORDERS_MAX, since=moment)
     title = f"Checking {plural(len(orders), 'order')}"
-    problems = audit_deployed(stack, progress(orders, title, len(orders)))
+    problems = audit_deployed(stack, orders, partial(progress, title=title, total=len(orders)))
     shown = [*problems, f"{plural(len(orders), 'order')} since {moment} checked, {plural(len(problems), 'problem')}."]
-    fields = {"since": moment, "orders": len(orders), "isWhole": len(orders) < ORDERS_MAX, "problems": problems}
+    is_whole = len(orders) < ORDERS_MAX
+    if not is_whole:
+        shown.append(f"There may be more: only the newest {ORDERS_MAX:,} are checked.")
+    fields = {"since": moment, "orders": len(orders), "isWhole": is_whole, "problems": problems}
     result(fields, "\n".join(shown), as_json=as_json)
     if problems:
         raise typer.Exit(1)

@@ -114,8 +114,8 @@ def has_cycle() -> bool:
 
 
 def is_failure(event: type[Event]) -> bool:
-    """Returns whether the event says why something was not done."""
-    return "reason" in {field.name for field in fields(event)}
+    """Returns whether the event must say why something was not done. A compensation may say why it undoes something."""
+    return "reason" in {field.name for field in fields(event) if field.required}
 
 
 def compensations() -> Events:

@@ -31,6 +31,7 @@ ACCEPTED: dict[Any, list[Any]] = {
     ProductId: ["a", "A.b_c-9", "a" * 64],
     ProductId | None: [None, "a", "a" * 64],
     Reason: ["", "a" * 100, WIDEST * 100],
+    Reason | None: [None, "a" * 100, WIDEST * 100],
     Timestamp: [AT, "2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00Z"],
     Metadata | None: [None, {}, {"hops": 0}, {"causationId": None}, {"causationId": WIDEST * 128, "hops": HOPS_MAX}],
 }
@@ -87,6 +88,7 @@ REFUSED: dict[Any, list[Any]] = {
     ProductId: [None, *NOT_A_PRODUCT],
     ProductId | None: NOT_A_PRODUCT,
     Reason: [None, *NOT_TEXT, "a" * 101, *WILD],
+    Reason | None: [*NOT_TEXT, "a" * 101, *WILD],
     Timestamp: [
         None,
         *NOT_TEXT,
@@ -129,11 +131,13 @@ def test_a_field_beyond_its_limits_is_refused_by_name(event: type[Event], field:
 
 
 @pytest.mark.parametrize(("event", "field"), EVERY_FIELD)
-def test_only_metadata_is_optional(event: type[Event], field: FieldInfo) -> None:
+def test_only_metadata_and_a_compensations_reason_are_optional(event: type[Event], field: FieldInfo) -> None:
     raw = detail(replace(a(event), metadata=Metadata()))
     del raw[field.encode_name]
     if field.type == Metadata | None:
         assert parse(raw, event) == a(event)
+    elif field.type == Reason | None:
+        assert parse(raw, event) == replace(a(event), metadata=Metadata(), reason=None)
     else:
         assert problems(raw, event) == [f"{field.encode_name}: missing"]
 
@@ -150,6 +154,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     ProductId: PRODUCTS,
     ProductId | None: PRODUCTS | st.none(),
     Reason: st.text(TEXT, max_size=100),
+    Reason | None: st.text(TEXT, max_size=100) | st.none(),
     Timestamp: st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999).map(Timestamp.of),
     Metadata | None: st.none() | st.builds(Metadata, st.none() | st.text(TEXT, max_size=128), st.integers(0, HOPS_MAX)),
 }

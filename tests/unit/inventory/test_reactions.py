@@ -12,8 +12,9 @@ STOCK = {"apple": 5}
 RESERVED = Reservation(status="RESERVED", product_id="apple", quantity=5)
 TOO_FEW = Reservation(status="OUT_OF_STOCK", product_id="apple", quantity=6, reason="6 wanted, 5 available")
 UNKNOWN = Reservation(status="OUT_OF_STOCK", product_id="pear", quantity=1, reason="unknown product")
-GIVEN_BACK = Reservation(status="RELEASED", product_id="apple", quantity=5)
-NEVER_RESERVED = Reservation(status="RELEASED")
+WHY = a(ShipmentFail).reason  # that of any other sample, too
+GIVEN_BACK = Reservation(status="RELEASED", product_id="apple", quantity=5, reason=WHY)
+NEVER_RESERVED = Reservation(status="RELEASED", reason=WHY)
 
 # fmt: off
 TABLE = [

@@ -6,6 +6,8 @@ from support.given import ORDER_ID, a, envelope
 from contracts.events import PaymentOK
 from journal.items import SUMMARY
 from saga.event import Timestamp
+from sagactl.design import template
+from sagactl.local.functions import load
 from sagactl.local.in_process import polled
 
 
@@ -24,3 +26,11 @@ def test_a_record_without_an_event_goes_back_to_the_queue(aws: Aws) -> None:
     answer = aws.invoke("journal.app", polled({"id": "m1"}))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+def test_a_full_batch_of_events_is_written_in_one_round(aws: Aws) -> None:  # noqa: ARG001  # it is loaded there
+    """While DynamoDB hangs, two rounds would take longer than the function may run."""
+    [journal] = [function for function in template.functions() if function.module == "journal.app"]
+    [queue] = journal.events.values()
+    app = load("journal.app")
+    assert queue["Properties"]["BatchSize"] <= app.ITEMS_MAX * app.WRITERS

@@ -37,6 +37,8 @@ from order.reactions import (
 from saga.event import Event
 from saga.reaction import hears
 
+CANCEL_BY_HAND = a(PaymentCancel, reason=None)
+RELEASE_BY_HAND = a(StockRelease, reason=None)
 SHARD = ORDER_ID.int % 4
 CREATED = a(OrderCreated, product_id="apple", quantity=2, amount=Amount("49.9"))
 
@@ -69,17 +71,20 @@ TABLE = [
     (None,                       a(ShipmentOK),      unplaced(COMPLETED),                   None),
     (None,                       a(ShipmentFail),    unplaced(FAILING),                     None),
     (None,                       a(PaymentFail),     unplaced(PAYMENT_SETTLED),             None),
-    (None,                       a(PaymentCancel),   unplaced(no_reason(PAYMENT_SETTLED)),  None),
+    (None,                       a(PaymentCancel),   unplaced(PAYMENT_SETTLED),             None),
     (None,                       a(StockFailed),     unplaced(STOCK_SETTLED),               None),
-    (None,                       a(StockRelease),    unplaced(no_reason(STOCK_SETTLED)),    None),
+    (None,                       a(StockRelease),    unplaced(STOCK_SETTLED),               None),
 
     (PENDING,                    CREATED,            PENDING,                               None),
     (PENDING,                    a(ShipmentOK),      COMPLETED,                             None),
     (PENDING,                    a(ShipmentFail),    FAILING,                               None),
     (PENDING,                    a(PaymentFail),     PAYMENT_SETTLED,                       None),
-    (PENDING,                    a(PaymentCancel),   no_reason(PAYMENT_SETTLED),            None),
+    (PENDING,                    a(PaymentCancel),   PAYMENT_SETTLED,                       None),
     (PENDING,                    a(StockFailed),     STOCK_SETTLED,                         None),
-    (PENDING,                    a(StockRelease),    no_reason(STOCK_SETTLED),              None),
+    (PENDING,                    a(StockRelease),    STOCK_SETTLED,                         None),
+    # what is put by hand may have no reason
+    (PENDING,                    CANCEL_BY_HAND,     no_reason(PAYMENT_SETTLED),            None),
+    (PENDING,                    RELEASE_BY_HAND,    no_reason(STOCK_SETTLED),              None),
 
     (FAILING,                    a(ShipmentOK),      replace(COMPLETED, reason=REASON),     None),
     (FAILING,                    a(ShipmentFail),    FAILING,                               None),
@@ -99,7 +104,7 @@ TABLE = [
     (PAYMENT_SETTLED,            a(StockRelease),    UNTOLD,                                OrderFailed),
     (STOCK_SETTLED,              a(PaymentFail),     UNTOLD,                                OrderFailed),
     (STOCK_SETTLED,              a(PaymentCancel),   UNTOLD,                                OrderFailed),
-    (no_reason(STOCK_SETTLED),   a(PaymentCancel),   replace(UNTOLD, reason="a step failed"),  OrderFailed),
+    (no_reason(STOCK_SETTLED),   CANCEL_BY_HAND,     replace(UNTOLD, reason="a step failed"),  OrderFailed),
     (unplaced(PAYMENT_SETTLED),  a(StockRelease),    unplaced(UNTOLD),                      OrderFailed),
 
     # heard of before it was placed: the details are filled in, and nothing else

@@ -14,8 +14,9 @@ AT_LIMIT = Amount(100)
 OVER_LIMIT = Amount("100.01")
 CHARGED = Payment(status="CHARGED", amount=AT_LIMIT)
 DECLINED = Payment(status="DECLINED", amount=OVER_LIMIT, reason="amount 100.01 is over the limit of 100")
-GIVEN_BACK = Payment(status="CANCELLED", amount=AT_LIMIT)
-NEVER_CHARGED = Payment(status="CANCELLED")
+WHY = a(StockFailed).reason  # that of any other sample, too
+GIVEN_BACK = Payment(status="CANCELLED", amount=AT_LIMIT, reason=WHY)
+NEVER_CHARGED = Payment(status="CANCELLED", reason=WHY)
 
 # fmt: off
 TABLE = [

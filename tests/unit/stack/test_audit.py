@@ -26,6 +26,8 @@ SHIPPED = Shipment(status="SHIPPED", paid=True, quantity=2)
 
 PENDING = Order(status="PENDING", open_shard=0, due_at=Timestamp("2999-01-01T00:00:00.000Z"))
 LATE = replace(PENDING, due_at=AT)
+UNWATCHED = replace(PENDING, due_at=None)
+UNHEARD = replace(COMPLETED, product_id=None, quantity=None, amount=None)  # its OrderCreated never reached order
 FAILED = replace(COMPLETED, status="FAILED", reason="a reason")
 DECLINED, REFUNDED = replace(CHARGED, status="DECLINED"), replace(CHARGED, status="CANCELLED")
 OUT_OF_STOCK, RELEASED = replace(RESERVED, status="OUT_OF_STOCK"), replace(RESERVED, status="RELEASED")
@@ -38,6 +40,7 @@ BALANCED: list[tuple[State, ...]] = [
     (FAILED,    DECLINED, RELEASED,     WAITING),
     (FAILED,    REFUNDED, OUT_OF_STOCK, WAITING),
     (FAILED,    DECLINED, OUT_OF_STOCK),
+    (UNHEARD,   CHARGED,  RESERVED,     SHIPPED),
 ]
 
 ASTRAY: list[tuple[tuple[State, ...], str]] = [
@@ -57,6 +60,8 @@ ASTRAY: list[tuple[tuple[State, ...], str]] = [
     ((FAILED, REFUNDED, RELEASED, SHIPPED),                        "'shipping': 'SHIPPED'"),
     ((COMPLETED, replace(CHARGED, amount=Amount(999)), RESERVED, SHIPPED),
      "2 item-001 for 1000 ordered, 2 item-001 for 999 done"),
+    ((COMPLETED, replace(CHARGED, answers="a"), replace(RESERVED, answers="b"), SHIPPED),
+     "done for 2 versions of the order"),
     ((COMPLETED, CHARGED, replace(RESERVED, quantity=3), SHIPPED),
      "2 item-001 for 1000 ordered, 3 item-001 for 1000 done"),
     ((COMPLETED, CHARGED, replace(RESERVED, product_id="item-002"), SHIPPED),
@@ -138,6 +143,11 @@ DEPLOYED: list[tuple[tuple[State, ...], Summary, list[str]]] = [
     ((PENDING, CHARGED),                      told("PENDING", "OrderCreated"), []),
     ((DECLINED,),                             told("FAILING", "PaymentFail"),  []),
     ((LATE, CHARGED),                         told("PENDING", "OrderCreated"), ["the watchdog has not asked about it"]),
+    ((UNWATCHED, CHARGED),                    told("PENDING", "OrderCreated"), ["the watchdog does not know it"]),
+    ((PENDING, RESERVED, SHIPPED),            told("PENDING", "OrderCreated"), ["SHIPPED, but"]),
+    ((PENDING, CHARGED, RESERVED, SHIPPED),   told("PENDING", "OrderCreated"), []),
+    ((PENDING, CHARGED, RESERVED),            told("PENDING", "PaymentOK", "PaymentFail"), ["both PaymentOK and"]),
+    ((replace(FAILED, due_at=AT), REFUNDED, RELEASED, REFUSED), told("FAILING", "ShipmentFail"), ["has not asked"]),
     ((CHARGED,),                              told("PENDING", "PaymentOK"),    ["CHARGED, but the order service"]),
     ((FAILED, CHARGED, RELEASED, REFUSED),    told("FAILED", "OrderFailed"),   ["'payment': 'CHARGED'"]),
     ((FAILED, REFUNDED, RELEASED, REFUSED),   told("FAILED", "ShipmentFail"),  ["the journal has no OrderFailed"]),

@@ -53,7 +53,6 @@ async function placeOrder(submitted) {
   }
 }
 
-
 /** A preset is unchecked by any change of its fields, so an order that is to be cancelled goes to the bus. */
 function wantedOrder() {
   const { productId, quantity, amount } = form.elements;
