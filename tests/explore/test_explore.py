@@ -65,8 +65,8 @@ def test_always(budget: Budget, world: World, door: Door) -> None:
     """What always holds, holds in every state, and every order closes."""
     found = explore(Trial(world, door, budget))
     assert found.states > 1
-    if not budget.losses and not budget.crashes:
-        assert "unseen" not in found.ends, "an order that nobody knows of, though nothing was lost"
+    if door == "bus":
+        assert "unseen" not in found.ends, "an order that nobody watches, after two faults at most"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
