@@ -74,7 +74,7 @@ def test_logs_of_all_services_are_merged_for_an_order(saga: Saga, order_id: str)
 
 def test_logs_follow_what_is_logged_from_now_on_until_interrupted(saga: Saga, stack: Stack, tmp_path: Path) -> None:
     port = str(urlsplit(stack.where.endpoint_url).port)
-    command = [str(Path(sys.executable).with_name("saga")), "logs", "-f", "--service", "payment", "--minutes", "1"]
+    command = [str(Path(sys.executable).with_name("saga")), "logs", "-f", "--service", "payment", "--since", "1m"]
     printed = tmp_path / "printed"
     with printed.open("wb") as out:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}

@@ -2,12 +2,13 @@
 
 import itertools
 import json
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
 
-from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
+from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName, moment
 from sagactl.design.choreography import kind_of
 from sagactl.paths import PROJECT
 from sagactl.stack import ids
@@ -56,14 +57,20 @@ Service = Annotated[
         autocompletion=lambda: _SERVICES,
     ),
 ]
-Minutes = Annotated[
-    int | None,
+Since = Annotated[
+    str | None,
     typer.Option(
-        "--minutes",
-        min=1,
-        max=525_600,
-        help=f"How far to look back. Default: {MINUTES}, or with --order since the order's first event.",
+        "--since",
+        metavar="TIME",
+        help=f"Such as 2026-01-31T12:00Z, or 2h ago. Default: {MINUTES}m, or with --order the order's first event.",
     ),
+]
+Minutes = Annotated[
+    int | None, typer.Option("--minutes", min=1, max=525_600, hidden=True, help="What release 1.0 has for --since.")
+]
+Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    typer.Option("--level", case_sensitive=False, help="Only lines of this level, or above it."),
 ]
 
 
@@ -71,7 +78,9 @@ def logs(
     follow: Follow = False,
     order: Order = None,
     service: Service = None,
+    since: Since = None,
     minutes: Minutes = None,
+    level: Level = "DEBUG",
     port: Port = None,
     aws: Aws = False,
     stack_name: StackName = STACK_NAME,
@@ -80,17 +89,21 @@ def logs(
     """Print what the functions log, merged by time.
 
     A line shows the event, what was decided and told for it, and the order's ID.
-    All other fields are in --json.
+    What Lambda itself says of an invocation has the event, too. All other fields
+    are in --json.
     """
+    if minutes and since is None:
+        since = f"{minutes}m"
     stack = find(use_aws=aws, port=port, stack_name=stack_name)
     order_id = ids.order_id_of(stack, order) if order else None
     groups = groups_of(stack, service or [])
     colours = dict(zip(groups, itertools.cycle(_COLOURS)))
-    looks = look_again(stack, groups, since_when(stack, order_id, minutes), order_id)
+    start = datetime.fromisoformat(moment(since, "--since")) if since else since_when(stack, order_id)
+    looks = look_again(stack, groups, start, order_id)
     if not follow:
         looks = itertools.islice(looks, 1)
     try:
-        for line in itertools.chain.from_iterable(looks):
+        for line in filter(lambda line: line.is_at_least(level), itertools.chain.from_iterable(looks)):
             if as_json:
                 print(json.dumps(fields(line)))
             else:

@@ -79,7 +79,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["logs", "--minutes", "525600", *arguments])
+    return CliRunner().invoke(app, ["logs", "--since", "365d", *arguments])
 
 
 def test_lines_of_all_functions_are_merged_by_their_own_time(logged: Any) -> None:
@@ -153,6 +153,39 @@ def test_only_one_order(logged: Any) -> None:
     found = logged(payment=[line("heard", 10, **HEARD), line("heard", 20, orderId="another")])
     assert len(run("--order", ID.upper()).stdout.splitlines()) == 1
     assert {asked["filterPattern"] for asked in found.asked} == {f'"{ID}"'}
+
+
+def test_what_lambda_says_of_an_orders_invocation_is_shown_with_the_event_that_it_was_about(logged: Any) -> None:
+    request, other = "5a9a0001-0000-4000-8000-000000000001", "5a9a0001-0000-4000-8000-000000000002"
+    raised = {"errorMessage": "m", "errorType": "E", "requestId": request, "timestamp": "2026-01-31T12:00:00.020Z"}
+    found = logged(
+        payment=[
+            line("heard", 10, **HEARD, function_request_id=request),
+            event(raised | {"level": "ERROR"}),
+            event(f"2026-01-31T12:00:01.000Z {request} Task timed out after 10.00 seconds"),
+            event(f"2026-01-31T12:00:01.000Z {other} Task timed out after 10.00 seconds"),
+        ]
+    )
+    said = [" ".join(shown.split()) for shown in run("--order", ID).stdout.splitlines()]
+    about = f"OrderCreated {ID}"
+    assert said[1:] == [
+        f"12:00:00.020 payment ERROR E: m {about}",
+        f"12:00:00.900 payment ERROR 2026-01-31T12:00:01.000Z {request} Task timed out after 10.00 seconds {about}",
+    ]
+    assert [asked["filterPattern"] for asked in found.asked] == [f'"{ID}"', f'"{request}"']
+
+
+@pytest.mark.parametrize(("level", "shown"), [("debug", 4), ("INFO", 4), ("warning", 3), ("ERROR", 2), ("CRITICAL", 0)])
+def test_only_a_level_or_above_and_what_lambda_says_of_a_failure(logged: Any, level: str, shown: int) -> None:
+    logged(
+        payment=[
+            line("heard", 10),
+            line("contradiction", 20, "WARN"),
+            line("failed", 30, "ERROR"),
+            event("2026-01-31T12:00:01.000Z 5a9a0001-0000-4000-8000-000000000001 Task timed out after 10.00 seconds"),
+        ]
+    )
+    assert len(run("--level", level).stdout.splitlines()) == shown
 
 
 def test_only_one_service_with_all_its_functions(logged: Any) -> None:
