@@ -14,14 +14,32 @@ its `detail-type`, its payload is the `detail`, and only the service whose `sour
 ignores fields that it does not know. Events with wrong or missing fields end in the dead-letter queue."""
 
 
+_SERVERS: dict[str, Any] = {
+    "aws": {
+        "host": "events.{region}.amazonaws.com",
+        "protocol": "https",
+        "description": "EventBridge, which takes events by PutEvents and hands them to the targets of the bus's rules.",
+        "variables": {"region": {"default": "us-east-1", "description": "Where the stack is deployed."}},
+        "security": [{"type": "httpApiKey", "in": "header", "name": "Authorization", "description": "SigV4."}],
+    },
+    "localstack": {
+        "host": "127.0.0.1:4566",
+        "protocol": "http",
+        "description": "What `saga up` starts. It checks no signature.",
+    },
+}
+
+
 def document() -> dict[str, Any]:
     """Returns the whole document."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Order saga", "version": "1.0.0", "description": _DESCRIPTION},
         "defaultContentType": "application/json",
+        "servers": _SERVERS,
         "channels": {
             "bus": {
+                "servers": [{"$ref": f"#/servers/{name}"} for name in _SERVERS],
                 "address": TEMPLATE["Parameters"]["BusName"]["Default"],
                 "description": "The event bus; its name is the parameter BusName of template.yaml.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in EVENTS},
