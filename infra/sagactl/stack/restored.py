@@ -164,10 +164,13 @@ class _Past:
         if told is None or self.entry is None:
             return None
         state = self.entry.state
-        if hasattr(told, "reason") and not self._is_willing:
-            state = replace(state, reason=told.reason)  # it names a limit, which was another one
+        reason = getattr(told, "reason", None)
+        if reason and not self._is_willing:
+            state = replace(state, reason=reason)  # it names a limit, which was another one
         entry = replace(self.entry, state=state, told=self.entry.told | {name: told.timestamp})
-        return entry if fact(entry, type(told), Metadata()).facts == told.facts else None
+        again = fact(entry, type(told), Metadata())
+        is_same = again.facts == told.facts and reason in (None, getattr(again, "reason", None))
+        return entry if is_same else None
 
 
 def _decides(service: str) -> choreography.Events:
