@@ -25,15 +25,15 @@ THREE_VERSIONS = [World(versions=3)]
 # Those with the most states first, so that no core is idle at the end.
 BY_POST: list[tuple[Budget, list[World]]] = [  # by the bus, these have too many states
     (Budget(unanswered=1, asks=1), EVERY_WAY),
+    (Budget(restores=2), EVERY_WAY),
+    (Budget(refusals=1, asks=1), EVERY_WAY),
     (Budget(losses=1, refusals=1), TWO_ORDERS),
     (Budget(unanswered=1), CANCELLED),
     (Budget(crashes=1), CANCELLED),
 ]
 BUDGETS = [
     (Budget(crashes=1, asks=1), EVERY_WAY),
-    (Budget(restores=2), EVERY_WAY),
     (Budget(restores=1, losses=1), EVERY_WAY),
-    (Budget(refusals=1, asks=1), EVERY_WAY),
     (Budget(losses=1), CANCELLED),
     (Budget(conflicts=1, asks=1), EVERY_WAY),
     (Budget(repeats=2, losses=2), EVERY_WAY),

@@ -185,6 +185,9 @@ def _wired(service: str, *, is_willing: bool) -> _Again:
     reactions = []
     for function in {step.function for step in choreography.steps() if step.service == service and step.heard}:
         names = list(inspect.signature(function).parameters)[2:]
+        if unknown := set(names) - limits.keys():
+            message = f"{service}: what {' and '.join(sorted(unknown))} may have been is not known"
+            raise SagaError(message, "Say so in sagactl/stack/restored.py")
         reactions.append(partial(function, **{name: limits[name] for name in names}))
     nowhere: Any = None
     return _Again(reactions, ledger=nowhere, bus=nowhere)
