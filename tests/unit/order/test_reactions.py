@@ -184,6 +184,14 @@ def test_an_order_is_watched_until_all_is_done() -> None:
 
 
 @pytest.mark.parametrize(
+    ("react", "event", "order"), [(complete, ShipmentOK, PENDING), (conclude, OrderFailed, UNTOLD)]
+)
+def test_an_order_is_due_no_more_once_all_is_done(react: Any, event: type[Event], order: Order) -> None:
+    done, _ = react(a(event), replace(order, due_at=AT))
+    assert (done.open_shard, done.due_at) == (None, None)
+
+
+@pytest.mark.parametrize(
     ("order", "metric"),
     [
         (PENDING, "SagasStarted"),

@@ -20,10 +20,11 @@ def test_a_state_with_a_field_of_the_ledgers_is_refused_when_its_class_is_made(n
 
 
 def test_the_name_in_the_item_counts() -> None:
-    with pytest.raises(TypeError, match="the ledger has version of its own"):
+    with pytest.raises(TypeError, match="Points: the ledger has heard, version of its own"):
 
         class Points(State, frozen=True):
             revision: int = field(name="version")
+            seen: int = field(name="heard")
 
 
 def test_every_other_name_is_free() -> None:
