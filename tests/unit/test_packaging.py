@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 
 from sagactl.checks import imports
+from sagactl.design import template
 from sagactl.paths import PROJECT
 
 PROJECT_FILE = tomllib.loads((PROJECT / "pyproject.toml").read_text())
@@ -46,3 +47,9 @@ def test_every_import_is_a_declared_dependency() -> None:
     distributions = packages_distributions()
     needed = {normalised(distributions[name][0]) for name in found - set(PACKAGES) - sys.stdlib_module_names}
     assert needed - declared() <= {"botocore"}  # boto3 brings it
+
+
+def test_every_handler_is_in_the_folder_that_is_deployed() -> None:
+    folder = PROJECT / template.TEMPLATE["Globals"]["Function"]["CodeUri"]
+    for function in template.functions():
+        assert (folder / f"{function.module.replace('.', '/')}.py").exists()

@@ -41,6 +41,12 @@ def test_a_parameter_turns_on_what_it_is_for(condition: str, parameter: str, off
     assert holds(TEMPLATE["Conditions"][condition], {parameter: on})
 
 
+def test_by_default_nothing_is_turned_on_that_only_some_want() -> None:
+    defaults = {name: str(each["Default"]) for name, each in PARAMETERS.items()}
+    turned_on = {name for name, condition in TEMPLATE["Conditions"].items() if holds(condition, defaults)}
+    assert turned_on == {"CreatesApiLogsRole"}  # LocalStack, for one, has no archives
+
+
 def holds(condition: Any, parameters: dict[str, str]) -> bool:
     """Evaluates a condition as CloudFormation does, to which each value is text."""
     match condition:

@@ -14,6 +14,7 @@ from sagactl.design import choreography, template, template_sections
 from sagactl.design.template import Function, listed, logical_id, resources, text
 
 BUS = "${Bus.Arn}"
+ACCOUNT = "AWS::ApiGateway::Account"
 # API Gateway checks for this one by name before it writes access logs.
 MANAGED = ["arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"]
 
@@ -122,8 +123,11 @@ def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def managed() -> Iterator[str]:
-    """No role has a managed policy: AWS decides what that grants, and may change it."""
+    """No role has a managed policy: AWS decides what that grants, and may change it. API Gateway insists on one."""
+    insisting = {logical_id(text(account["CloudWatchRoleArn"])) for account in resources(ACCOUNT).values()}
     for name, role in resources("AWS::IAM::Role").items():
+        if name in insisting and [*map(text, role.get("ManagedPolicyArns", []))] != MANAGED:
+            yield f"{name} should have the managed policy {MANAGED[0]}, and no other."
         for policy in map(text, role.get("ManagedPolicyArns", [])):
             if policy not in MANAGED:
                 yield f"{name} has a managed policy, {policy}. Write out what is needed of it, under Policies."

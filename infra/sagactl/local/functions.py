@@ -83,5 +83,7 @@ def load(module: str) -> ModuleType:
     log_to_stdout()
     for function in functions():
         sys.modules.pop(function.module, None)
+        for name in environment(function.module):
+            os.environ.pop(name, None)
     os.environ.update(environment(module))
     return importlib.import_module(module)

@@ -224,6 +224,10 @@ TEMPLATES = {
         "Resource: !GetAtt ShippingLogs.Arn", "Resource: !GetAtt OrderLogs.Arn",
         "ShippingRole lacks what Lambda needs for ShippingFunction:\n    - Effect: Allow\n      Action: logs:Create",
     ),
+    "a role that API Gateway does not take": (
+        "policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs", "policy/Nothing",
+        "ApiLogsAccountRole should have the managed policy",
+    ),
     "a role for two": (
         "Role: !GetAtt ShippingRole.Arn", "Role: !GetAtt PaymentRole.Arn",
         "PaymentRole doesn't allow exactly what shipping.app tells",

@@ -17,3 +17,10 @@ def test_the_callers_settings_are_back_afterwards(monkeypatch: pytest.MonkeyPatc
         assert os.environ["AWS_CONFIG_FILE"] == os.devnull
         assert not foreign.keys() & os.environ.keys()
     assert dict(os.environ) == before
+
+
+def test_a_function_finds_no_variable_of_another() -> None:
+    functions.load("payment.app")
+    assert "PAYMENT_LIMIT" in os.environ
+    functions.load("shipping.app")
+    assert "PAYMENT_LIMIT" not in os.environ

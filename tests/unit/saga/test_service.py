@@ -319,10 +319,12 @@ def test_a_service_gives_up_after_too_many_conflicts(payment: PaymentService, co
 
 
 def test_a_service_waits_longer_after_each_conflict(payment: PaymentService, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr("random.uniform", lambda shortest, longest: shortest + longest)
     payment.ledger.conflicts = ATTEMPTS - 1
-    payment.hear(CREATED)
-    assert payment.pauses == [0.04, 0.08, 0.16, 0.32, 0.64, 1, 1, 1, 1]
+    Service[Payment]([partial(charge, limit=LIMIT)], payment.ledger, payment.bus).hear(envelope(CREATED))
+    assert pauses == [0.04, 0.08, 0.16, 0.32, 0.64, 1, 1, 1, 1]
 
 
 def test_a_service_decides_on_what_another_write_has_changed(

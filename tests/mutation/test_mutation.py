@@ -1,0 +1,47 @@
+"""What `make mutate` changes in a template, and what it says of the list of what makes no difference."""
+
+from mutation.__main__ import compared
+from mutation.template import mutants
+
+TEMPLATE = """\
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      Wait: 30
+      Policy: {Sent: true, By: [a, b]} # derived by hand
+  Rule:
+    Type: AWS::Events::Rule
+    # derived: what is heard
+    Pattern: {Wait: 9}
+    # end derived
+"""
+CHANGES = {
+    "Queue: nothing": "Resources:\n  Rule:",
+    "Queue/Type: AWS::SQS::Queue -> AWS::Events::Rule": "    Type: AWS::Events::Rule\n    Properties",
+    "Queue/Properties/Wait: 30 -> 300": "      Wait: 300\n",
+    "Queue/Properties/Policy: nothing": "      Wait: 30 # derived by hand\n",
+    "Queue/Properties/Policy/Sent: nothing": "Policy: {By: [a, b]}",
+    "Queue/Properties/Policy/Sent: true -> false": "Policy: {Sent: false, By: [a, b]}",
+    "Queue/Properties/Policy/By/a: a -> b": "By: [b, b]",
+    "Queue/Properties/Policy/By/b: nothing": "By: [a]",
+}
+
+
+def test_every_value_of_a_template_is_changed() -> None:
+    found = {mutant.name.removeprefix("template/Resources/"): mutant.text for mutant in mutants(TEMPLATE)}
+    for name, text in CHANGES.items():
+        assert text in found[name], name
+    assert len(set(found.values())) == len(found)
+    assert all("Pattern: {Wait: 9}" in text for name, text in found.items() if name.startswith("Queue"))
+
+
+def test_the_list_has_exactly_what_nothing_notices() -> None:
+    made = ["a", "b", "c"]
+    assert list(compared(made, ["a"], ["a"])) == []
+    [unlisted] = compared(made, ["a", "b"], ["a"])
+    assert unlisted.startswith("Nothing notices it.")
+    [noticed] = compared(made, ["a"], ["a", "b"])
+    assert noticed.startswith("A test notices it by now.")
+    [gone] = compared(made, ["a"], ["a", "d"])
+    assert gone.startswith("There is no such mutant any more.")
