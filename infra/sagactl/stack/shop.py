@@ -15,10 +15,12 @@ from saga.event import Event, Timestamp
 from saga.serialization import Refused, parse
 from sagactl.design import choreography
 from sagactl.errors import SagaError
-from sagactl.stack import api
+from sagactl.stack import api, entries
 from sagactl.stack.deployed_stack import Stack
 
 WAIT_SECONDS = 60
+LOOK_SECONDS = 0.1
+OVERTAKE_SECONDS_MAX = 30
 POSTS_MAX = 3
 PAUSE_SECONDS = 1
 
@@ -89,13 +91,17 @@ def place(stack: Stack, wanted: dict[str, Any], via: Via, key: str | None = None
 def place_cancelled(stack: Stack, wanted: dict[str, Any]) -> str:
     """Places an order that is cancelled in time, and returns its ID.
 
-    Both events are put on the bus in one call. Shipping hears OrderCancelled at once, but what it needs to ship only
-    after payment and inventory have heard OrderCreated.
+    OrderCancelled overtakes OrderCreated: that is put on the bus once shipping has decided, whoever is how fast.
     """
     created = _created(wanted)
+    order_id = str(created.order_id)
     then = datetime.fromisoformat(created.timestamp) + timedelta(milliseconds=1)
-    _tell(stack, cancel(created.order_id, Timestamp.of(then)), created)
-    return str(created.order_id)
+    _tell(stack, cancel(created.order_id, Timestamp.of(then)))
+    deadline = time.monotonic() + OVERTAKE_SECONDS_MAX
+    while not entries.state_of(stack, "shipping", order_id) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    _tell(stack, created)
+    return order_id
 
 
 def _created(wanted: dict[str, Any]) -> OrderCreated:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sagactl.errors import SagaError
-from sagactl.stack import api, shop
+from sagactl.stack import api, entries, shop
 from sagactl.stack.api import Unavailable
 
 STACK: Any = None
@@ -65,3 +65,20 @@ def test_what_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch, keys: 
     with pytest.raises(SagaError, match="amount: missing"):
         shop.place(STACK, WANTED, "api")
     assert len(keys) == 1
+
+
+def test_an_order_is_cancelled_before_it_can_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shipping has decided before anybody hears of the order."""
+    happened: list[str] = []
+    decided = iter([None, None, "FAILED"])
+
+    def look(*_: object) -> str | None:
+        status = next(decided)
+        happened.append(f"shipping is {status}")
+        return status
+
+    monkeypatch.setattr(shop, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(shop, "_tell", lambda _, event: happened.append(event.name))
+    monkeypatch.setattr(entries, "state_of", look)
+    shop.place_cancelled(STACK, {"productId": "apple", "quantity": 1, "amount": 1})
+    assert happened == ["OrderCancelled", *["shipping is None"] * 2, "shipping is FAILED", "OrderCreated"]
