@@ -230,7 +230,7 @@ def test_another_reason_is_a_contradiction_too(payment: PaymentService, counted:
 def of_old_release() -> type[Event]:
     class Parcel(Event, frozen=True):
         source = "saga.test"
-        units: int
+        reason: str
 
     return Parcel
 
@@ -238,7 +238,7 @@ def of_old_release() -> type[Event]:
 def of_new_release() -> type[Event]:
     class Parcel(Event, frozen=True):
         source = "saga.test"
-        units: int
+        reason: str
         colour: str | None = None
 
     return Parcel
@@ -251,7 +251,7 @@ def test_releases_that_differ_by_an_optional_field_see_no_contradiction(
     heard_by: type[Event], heard_again_by: type[Event], counted: Counted
 ) -> None:
     ledger = MemoryLedger[Payment]()
-    detail = {"eventType": "Parcel", "orderId": str(ORDER_ID), "timestamp": AT, "units": 3, "colour": "red"}
+    detail = {"eventType": "Parcel", "orderId": str(ORDER_ID), "timestamp": AT, "reason": "late", "colour": "red"}
     for event in (heard_by, heard_again_by):
         service = Service([cancel], ledger, MemoryBus())
         service.reactions["Parcel"] = cancel
@@ -310,7 +310,7 @@ def test_a_service_decides_again_after_a_conflict(payment: PaymentService, count
 
 def test_a_service_gives_up_after_too_many_conflicts(payment: PaymentService, counted: Counted) -> None:
     payment.ledger.conflicts = ATTEMPTS
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="other writes came first"):
         payment.hear(CREATED)
     assert (payment.steps, payment.ledger.conflicts) == ([], 0)
     assert counted() == {"Conflicts": ATTEMPTS, "Failures": 1}
@@ -332,7 +332,7 @@ def test_a_service_decides_on_what_another_write_has_changed(
 ) -> None:
     interleave(monkeypatch, payment.ledger, lambda: payment.hear(a(StockFailed)))
     payment.hear(CREATED)
-    assert payment.state == Payment(status="CANCELLED", answers=CREATED.answers)
+    assert payment.state == Payment(status="CANCELLED", reason=REASON, answers=CREATED.answers)
     assert [told.name for told in payment.told] == ["PaymentCancel", "PaymentCancel"]
 
 
@@ -417,6 +417,15 @@ def test_every_event_heard_is_logged(payment: PaymentService, logged: Logged) ->
         assert line | said == line
 
 
+def test_a_line_names_the_order_as_it_is_kept_and_says_if_nothing_is_told(
+    payment: PaymentService, logged: Logged
+) -> None:
+    written = detail(a(StockFailed)) | {"orderId": str(ORDER_ID).upper()}
+    Service[Payment]([listen], payment.ledger, payment.bus).hear(envelope(a(StockFailed), detail=written))
+    [line] = map(json.loads, logged())
+    assert (line["orderId"], line["told"]) == (str(ORDER_ID), "nothing")
+
+
 # -- counted ----------------------------------------------------------------------------------------------------------
 
 
@@ -446,10 +455,22 @@ def test_learning_records_and_does_not_tell(payment: PaymentService) -> None:
     assert (again.entry, again.told, again.repeated) == (learned.entry, "PaymentOK", True)
 
 
+def test_an_entry_is_dated_by_when_it_was_opened(payment: PaymentService) -> None:
+    dates: list[Timestamp] = []
+
+    def dated(state: Payment, opened_at: Timestamp) -> Payment:
+        dates.append(opened_at)
+        return state
+
+    service = Service([partial(charge, limit=LIMIT), cancel], payment.ledger, payment.bus, dated=dated)
+    service.learn(CREATED, AT)
+    service.learn(a(StockFailed), Timestamp.now())
+    assert dates == [AT, AT]
+
+
 def test_a_fact_takes_its_fields_from_the_entry(payment: PaymentService) -> None:
     payment.service.learn(a(OrderCreated, amount=Amount(101)), AT)
     entry = payment.ledger.entries[ORDER_ID]
-    assert fact(entry, PaymentFail, Metadata()) == a(
-        PaymentFail, amount=Amount(101), reason="amount 101 is over the limit of 100", metadata=Metadata()
-    )
-    assert fact(entry, PaymentCancel, Metadata()) == a(PaymentCancel, refunded=Amount(0), metadata=Metadata())
+    why: dict[str, Any] = {"reason": "amount 101 is over the limit of 100", "metadata": Metadata()}
+    assert fact(entry, PaymentFail, Metadata()) == a(PaymentFail, amount=Amount(101), **why)
+    assert fact(entry, PaymentCancel, Metadata()) == a(PaymentCancel, refunded=Amount(0), **why)
