@@ -22,14 +22,17 @@ TWO_ORDERS = [World(orders=2)]  # for one of which there is stock
 CANCELLED = [world._replace(cancelled=True) for world in (World(), World(ships=False), World(pays=False))]
 TWO_VERSIONS = [World(versions=2)]
 THREE_VERSIONS = [World(versions=3)]
+UPDATING = [world._replace(updating=True) for world in EVERY_WAY]
 # Those with the most states first, so that no core is idle at the end.
 BY_POST: list[tuple[Budget, list[World]]] = [  # by the bus, these have too many states
     (Budget(unanswered=1, asks=1), EVERY_WAY),
     (Budget(restores=2), EVERY_WAY),
     (Budget(refusals=1, asks=1), EVERY_WAY),
+    (Budget(), [World(cancelled=True, updating=True)]),
     (Budget(losses=1, refusals=1), TWO_ORDERS),
     (Budget(unanswered=1), CANCELLED),
     (Budget(crashes=1), CANCELLED),
+    (Budget(crashes=1), UPDATING),
 ]
 BUDGETS = [
     (Budget(crashes=1, asks=1), EVERY_WAY),
@@ -54,6 +57,8 @@ BUDGETS = [
     (Budget(repeats=1), TWO_ORDERS),
     (Budget(conflicts=2, watchdog=False), TWO_ORDERS),
     (Budget(crashes=1, watchdog=False), TWO_ORDERS),
+    (Budget(), UPDATING),
+    (Budget(losses=1), UPDATING),
 ]
 
 _ROW = "{:46} {:6}  {:4} {:>10} {:>11} {:>7}  {}"
@@ -108,15 +113,12 @@ def violations(found: list[Found | Violation]) -> list[Violation]:
     return [one for one in found if isinstance(one, Violation)]
 
 
-def shown(budget: Budget, world: World = EVERY_WORLD[0]) -> str:
-    """What can go wrong, and what else is out of the ordinary in the world."""
+def shown(budget: Budget, world: World | None = None) -> str:
     given = [f"{name} {value}" for name, value in budget._asdict().items() if value and name != "watchdog"]
     if not budget.watchdog:
         given.append("no watchdog")
-    if world.cancelled:
-        given.append("cancelled")
-    if world.versions > 1:
-        given.append(f"{world.versions} versions")
+    if world and world.updating:
+        given.append("updating")
     return ", ".join(given) or "no fault"
 
 

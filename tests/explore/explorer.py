@@ -114,6 +114,8 @@ def mermaid(steps: list[Step]) -> str:
         arrow = "--x" if step.what == "lost" else "->>"
         lines.append(f"    {source}{arrow}{service}: {name}")
         notes = [step.what] if step.what else []
+        if step.delivery.is_by_last_release:
+            notes.insert(0, "code of the last release")
         if step.told:
             notes.append(f"tells {' and '.join(step.told)}")
         if notes:

@@ -58,9 +58,9 @@ def _problem_of_advance(before: Entry[Any], after: Entry[Any]) -> str | None:
 def _problem_of_due_time(before: Entry[Any] | None, after: Entry[Any]) -> str | None:
     """An order is due at ages of 1, 2, 4, ... deadlines, and never again once it is over."""
     due_at = getattr(after.state, "due_at", None)
-    if due_at is None:
+    if due_at is None or (before and before.state.due_at == due_at):
         return None
-    if before and before.state.due_at is None and before.state.status in ("COMPLETED", "FAILED"):
+    if before and before.state.open_shard is None and before.state.status in ("COMPLETED", "FAILED"):
         return "an order that is over is due again"
     age = datetime.fromisoformat(due_at) - datetime.fromisoformat(after.opened_at)
     deadlines = age.total_seconds() / DEADLINE_SECONDS
@@ -96,7 +96,7 @@ def _decided_at(event: Event, entry: Entry[Any]) -> str | None:
         case OrderCreated():
             return entry.opened_at
         case OrderCancelled():
-            return str(entry.state.cancelled_at)
+            return entry.state.cancelled_at  # type: ignore[no-any-return]  # None if the last release dropped it
         case OrderExpired():
             opened = datetime.fromisoformat(entry.opened_at).timestamp()
             return Timestamp.of(datetime.fromtimestamp(opened + DEADLINE_SECONDS).astimezone())

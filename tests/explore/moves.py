@@ -25,10 +25,14 @@ from explore.world import (
     World,
     cancelled,
     case,
+    dated,
     expired,
     heard_by,
+    is_heard_now,
+    is_told_last,
     made_again,
     service_of,
+    was_heard,
 )
 
 from contracts.events import EVENTS
@@ -51,6 +55,7 @@ _STOCK_BITS = 12
 _FAULT_BITS = 3
 _SERVICE_BITS = 3
 _ENTRY = (1 << _ENTRY_BITS) - 1
+UNHEARD = "not heard by one of the releases"
 _NOTICED = ("PaymentOK", "StockReserved")  # an order that is known is not changed by these
 FAULTS = {"crashes": CRASHES, "refusals": REFUSALS, "unanswered": UNANSWERED}  # by the budget they come from
 
@@ -160,7 +165,8 @@ class Moves:
         self._fault_at = {name: faults_at + number * _FAULT_BITS for number, name in enumerate(names)}
         self._asked = 1 << (faults_at + len(names) * _FAULT_BITS)
         self._redriven = self._asked << 1
-        self._backup_at = (self._redriven << 1).bit_length() - 1
+        self._updated = self._asked << 2
+        self._backup_at = (self._updated << 1).bit_length() - 1
         self._facts = Numbered[Event]()
         self._of_facts = 0
         self._of_faults = self._asked - (1 << faults_at)
@@ -243,14 +249,19 @@ class Moves:
 
     def is_at_rest(self, state: State) -> bool:
         """Whether all is delivered, and the watchdog has nothing to ask about; what was given up may be redriven."""
-        return not state[1] and not self._is_to_ask(state[0])
+        is_mixed = self.world.updating and not state[0] & self._updated
+        return not state[1] and not self._is_to_ask(state[0]) and not is_mixed
 
     def is_redriven(self, state: State) -> bool:
         return bool(state[0] & self._redriven)
 
     def problem_at_rest(self, state: State) -> str | None:
         """Liveness: what is wrong if nothing more happens."""
-        return problem_at_rest(self.entries(state), self._failures(state), frozenset(self._given_up(state)))
+        budget = self.trial.budget
+        is_accepted = not (budget.crashes or budget.refusals or budget.unanswered)
+        given_up = frozenset(self._given_up(state))
+        failures = self._failures(state)
+        return problem_at_rest(self.world, self.entries(state), failures, given_up, is_accepted=is_accepted)
 
     def _failures(self, state: State) -> frozenset[int]:
         return frozenset(order for order in range(self.world.orders) if state[2] >> order & 1)
@@ -309,7 +320,7 @@ class Moves:
     def _table(self, effects: Callable[..., Iterable[Effect]], *under_way: UnderWay) -> Table:
         key = (effects.__name__, *under_way)
         if key not in self._tables:
-            mask = self._of_faults
+            mask = self._of_faults | self._updated
             for one in under_way:
                 mask |= self._parts_for(self._delivery(one))
             if effects in (self._ask_out_of_turn, self._overtake):
@@ -326,29 +337,45 @@ class Moves:
 
     def _deliver(self, one: UnderWay, parts: int) -> Iterator[Effect]:
         delivery = self._delivery(one)
+        is_mixed = self.world.updating and not parts & self._updated
+        if is_heard_now(delivery):
+            yield from self._heard(one, delivery, parts)
+        if is_mixed and was_heard(delivery):
+            yield from self._heard(one, delivery._replace(is_by_last_release=True), parts)
+        if not is_heard_now(delivery) or (is_mixed and not was_heard(delivery) and not is_told_last(delivery.fact)):
+            # The rule is the other release's; or the code is, and refuses the event until its retries are spent.
+            step = Step(delivery, UNHEARD, ())
+            yield self._effect(parts, delivery, self._unchanged(delivery, parts), step, gone=one)
+
+    def _heard(self, one: UnderWay, delivery: Delivery, parts: int) -> Iterator[Effect]:
         heard = self._hear(delivery, parts)
         left = self._left(parts)
         names = _names(heard)
-        wrong = _unanswered(delivery, heard) or _endless(delivery, heard)
+        wrong = None
+        if not delivery.is_by_last_release:
+            wrong = _unanswered(delivery, heard) or _endless(delivery, heard)
         yield self._effect(parts, delivery, heard, Step(delivery, "", names, wrong), gone=one)
         if left.repeats:
             yield self._effect(parts, delivery, heard, Step(delivery, "delivered twice", names), spent=("repeats",))
         if left.losses:
             step = Step(delivery, "lost", ())
-            nothing = Case(self.entry_of(parts, delivery), self.stock_for(parts, delivery), (), failed=False)
+            nothing = self._unchanged(delivery, parts)
             yield self._effect(parts, delivery, nothing, step, gone=one, given_up=True, spent=("losses",))
         for name, faults in FAULTS.items():
             if getattr(left, name):
                 for fault in faults:
-                    yield from self._befall(one, parts, name, fault)
+                    yield from self._befall(one, delivery, parts, name, fault)
 
-    def _befall(self, one: UnderWay, parts: int, name: str, fault: str) -> Iterator[Effect]:
+    def _unchanged(self, delivery: Delivery, parts: int) -> Case:
+        return Case(self.entry_of(parts, delivery), self.stock_for(parts, delivery), (), failed=False)
+
+    def _befall(self, one: UnderWay, delivery: Delivery, parts: int, name: str, fault: str) -> Iterator[Effect]:
         """A fault befalls the delivery; if it fails then, it is tried again, or given up."""
-        delivery = self._delivery(one)
         heard = self._hear(delivery, parts, fault)
         if heard == self._hear(delivery, parts):
             return  # it never came to that step, or it makes no difference
-        wrong = "the function fails for what has passed already" if heard.failed and fault in PASSING else None
+        is_passed = heard.failed and fault in PASSING and not delivery.is_by_last_release
+        wrong = "the function fails for what has passed already" if is_passed else None
         step = Step(delivery, f"{fault}, retried", _names(heard), wrong)
         yield self._effect(parts, delivery, heard, step, gone=one, spent=(name,))
         if heard.failed and self.trial.budget.watchdog:
@@ -419,6 +446,9 @@ class Moves:
     def _at_rest(self, state: State) -> Iterator[tuple[Step, State]]:
         """Sooner or later the watchdog asks when nothing else goes on. At last, what was given up is redriven."""
         core, _, marks = state
+        if self.world.updating and not core & self._updated:
+            yield Step(None, "all is of this release now; saga expire --undated", ()), self._all_new(state)
+            return
         unfaulted = core & ~self._of_faults
         if self._is_to_ask(core):
             if self._left(core).asks:
@@ -474,6 +504,15 @@ class Moves:
         step = Step(None, f"{service}'s table is restored, and all is replayed", (), wrong)
         return step, entries + (stock << self._stock_at)
 
+    def _all_new(self, state: State) -> State:
+        """The stack is updated, and orders without a due time get one, as docs/aws.md says."""
+        core, flight, marks = state
+        for slot in range(self._slots):
+            entry = self._entry(core, slot)
+            number = self._known.number(dated(entry)) - self._known.number(entry)
+            core += number << (slot * _ENTRY_BITS)
+        return core | self._updated, flight, marks
+
     # How it is packed
 
     def _hear(self, delivery: Delivery, core: int, fault: str | None = None) -> Case:
@@ -523,7 +562,7 @@ class Moves:
         """The deliveries of facts that are told, once or several times."""
         flight = 0
         for fact, times in Counter(facts).items():
-            for delivery in heard_by(fact):
+            for delivery in heard_by(fact, updating=self.world.updating):
                 number, _ = self._number(delivery)
                 flight |= _bit((number, False))
                 if times > 1:
@@ -540,7 +579,7 @@ class Moves:
 
     def _name_of(self, number: int) -> tuple[str, ...]:
         """What deliveries are sorted by: numbers depend on what was seen first."""
-        service, fact = self._deliveries.values[number]
+        service, fact, _ = self._deliveries.values[number]
         return service, fact.name, str(fact.order_id), fact.answers or ""
 
     def _delivery(self, one: UnderWay) -> Delivery:
@@ -558,7 +597,7 @@ class Moves:
         entry, slot = known
         idle = 0
         for number, delivery in enumerate(self._deliveries.values):
-            if _slot(delivery) == slot and is_idle(delivery, self._known.values[entry]):
+            if _slot(delivery) == slot and is_idle(delivery, self._known.values[entry], updating=self.world.updating):
                 idle |= _bit((number, False)) | _bit((number, True))
         return idle
 
@@ -612,7 +651,7 @@ def weight(service: str, name: str) -> int:
 
 
 @cache
-def is_idle(delivery: Delivery, entry: bytes | None) -> bool:
+def is_idle(delivery: Delivery, entry: bytes | None, *, updating: bool = False) -> bool:
     """Returns whether hearing the fact changes nothing and tells nothing, now and whatever else is heard before it.
 
     So it makes no difference when it is heard, or whether. (tests/explore/test_explore.py shows that.)
@@ -626,5 +665,6 @@ def is_idle(delivery: Delivery, entry: bytes | None) -> bool:
         return told is None
     if delivery.service != "order" or name == "OrderCreated":
         return False
-    is_over = known["state"]["status"] in CLOSED and "dueAt" not in known["state"]
-    return is_over or name in _NOTICED
+    is_over = known["state"]["status"] in CLOSED and not {"openShard", "dueAt"} & known["state"].keys()
+    is_noticed = name in _NOTICED and not updating  # else it may bring back a due time that the last release drops
+    return is_over or is_noticed

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
+from explore import moves
 from explore.explorer import Violation, explore
 from explore.moves import Budget, Trial
 from explore.properties import problem_of_order
@@ -78,6 +79,8 @@ NOT_ANSWERED = Trial(World(), "bus", Budget(unanswered=1, conflicts=1, watchdog=
 THREE_VERSIONS = Trial(World(versions=3), "bus", Budget())
 POSTED = Trial(World(), "POST", Budget(watchdog=False))
 RESTORED = Trial(World(cancelled=True), "POST", Budget(restores=1))
+UPDATING = Trial(World(updating=True), "POST", Budget(losses=1))
+CANCELLED_WHILE_UPDATING = Trial(World(cancelled=True, updating=True), "POST", Budget())
 OVERTAKEN = Trial(World(), "POST", Budget(asks=1, conflicts=1))
 
 
@@ -392,6 +395,17 @@ def moved_on_after_closing(self: Any, order: Any, due_at: Any) -> None:
     self.ledger.entries[entry.order_id] = replace(entry, state=replace(entry.state, due_at=due_at))
 
 
+# An update of the stack
+
+
+def told_at_once(_fact: Event) -> bool:
+    return False
+
+
+def left_undated(entry: bytes | None) -> bytes | None:
+    return entry
+
+
 MUTANTS = [
     Mutant("no version condition", lambda: [patch.object(MemoryLedger, "record", unconditional_record)], A_CONFLICT),
     Mutant(
@@ -482,6 +496,16 @@ MUTANTS = [
         RESTORED,
     ),
     Mutant("OrderFailed untold", lambda: [reaction(settle_payment, untold), reaction(settle_stock, untold)]),
+    Mutant(
+        "a new event is told before all who hear it are updated",
+        lambda: [patch.object(moves, "is_told_last", told_at_once)],
+        CANCELLED_WHILE_UPDATING,
+    ),
+    Mutant(
+        "due times that old code dropped are not given back",
+        lambda: [patch.object(moves, "dated", left_undated)],
+        UPDATING,
+    ),
 ]
 
 

@@ -58,13 +58,13 @@ def problem(world: World, entries: Entries, stock: int, failures_told: frozenset
 def problem_of_order(world: World, order: int, entries: Entries, *, is_told: bool) -> str | None:
     """Safety: what is wrong with this order, of which these are the entries alone."""
     at = {service: status(entries, 0, service) for service in SERVICES}
-    if at["order"] == "COMPLETED" and is_due(entries, 0):
+    if at["order"] == "COMPLETED" and is_due(world, entries, 0):
         return "a completed order is still due"
     versions = [world.created(order, version) for version in range(world.versions)]
     return (
         _problem_of_acts(at, is_told=is_told)
-        or _problem_of_versions(versions, entries)
-        or _problem_of_reasons(entries)
+        or _problem_of_versions(versions, entries, is_said=not world.updating)
+        or _problem_of_reasons(entries, is_always_said=not world.updating)
         or _problem_of_telling(entries)
     )
 
@@ -88,35 +88,42 @@ def _problem_of_acts(at: dict[str, str | None], *, is_told: bool) -> str | None:
     return None
 
 
-def _problem_of_versions(versions: list[OrderCreated], entries: Entries) -> str | None:
-    """What was charged and reserved is what one OrderCreated says, and each service knows which one it was."""
+def _problem_of_versions(versions: list[OrderCreated], entries: Entries, *, is_said: bool) -> str | None:
+    """What was charged and reserved is what one OrderCreated says, and each service knows which one it was.
+
+    Without `is_said`, it need not know: the last release did not.
+    """
     if len({version.answers for version in versions}) < len(versions):
         return "two versions of the order have the same fingerprint"
+    unsaid: set[None] = set() if is_said else {None}
     payment = state_of(entries, 0, "payment")
     inventory = state_of(entries, 0, "inventory")
     paid = {version.answers for version in versions if version.amount == payment.get("amount")}
     taken = {version.answers for version in versions if version.quantity == inventory.get("quantity")}
-    if "amount" in payment and payment.get("answers") not in paid:
+    if "amount" in payment and payment.get("answers") not in paid | unsaid:
         return f"{payment['amount']} charged, as no version of the order says that payment answers"
-    if "productId" in inventory and inventory.get("answers") not in taken:
+    if "productId" in inventory and inventory.get("answers") not in taken | unsaid:
         return f"{inventory['quantity']} reserved, as no version of the order says that inventory answers"
-    return _problem_of_shipment(entries, paid & taken)
+    return _problem_of_shipment(entries, paid & taken, unsaid)
 
 
-def _problem_of_shipment(entries: Entries, versions: set[str | None]) -> str | None:
+def _problem_of_shipment(entries: Entries, versions: set[str | None], unsaid: set[None]) -> str | None:
     """What is shipped was charged and reserved as one of these versions, and all three services know as which."""
     payment, inventory, shipping = (state_of(entries, 0, service) for service in ("payment", "inventory", "shipping"))
     if shipping.get("status") != "SHIPPED":
         return None
     if not versions or shipping["quantity"] != inventory["quantity"]:
         return "shipped, but charged for another version of the order than reserved"
-    if len({known.get("answers") for known in (payment, inventory, shipping)}) > 1:
+    if len({known.get("answers") for known in (payment, inventory, shipping)} - unsaid) > 1:
         return "shipped as another version of the order than charged and reserved"
     return None
 
 
-def _problem_of_reasons(entries: Entries) -> str | None:
-    """An order says why it failed: as a service says that it heard of, which failed itself or undid something."""
+def _problem_of_reasons(entries: Entries, *, is_always_said: bool) -> str | None:
+    """An order says why it failed: as a service says that it heard of, which failed itself or undid something.
+
+    Without `is_always_said`, it need not know: the last release does not say why something was undone.
+    """
     shipping = state_of(entries, 0, "shipping")
     stopped_by = _STOPS.get(shipping.get("reason", ""))
     if stopped_by and stopped_by not in heard_of(entries, 0, "shipping"):
@@ -126,6 +133,8 @@ def _problem_of_reasons(entries: Entries) -> str | None:
         return None
     said = [_SAYS_WHY[name] for name in heard_of(entries, 0, "order") if name in _SAYS_WHY]
     reasons = {state_of(entries, 0, service).get("reason") for service in said}
+    if not is_always_said:
+        reasons.add("a step failed")
     if own.get("reason") not in reasons:
         return f"the order says that {own.get('reason')}, and no service that it heard of does"
     return None
@@ -150,23 +159,42 @@ def problem_of_change(service: str, before: bytes | None, after: bytes | None) -
     return None
 
 
-def problem_at_rest(entries: Entries, failures_told: frozenset[int], given_up: frozenset[Delivery]) -> str | None:
+def problem_at_rest(
+    world: World,
+    entries: Entries,
+    failures_told: frozenset[int],
+    given_up: frozenset[Delivery],
+    *,
+    is_accepted: bool,
+) -> str | None:
     """Liveness: when nothing more happens, every order is closed, and who listens for OrderFailed heard it.
 
-    `given_up` is what the dead-letter queue has now.
+    `given_up` is what the dead-letter queue has now. If it has what the last release did not tell OrderFailed for,
+    redriving it does. `is_accepted` if nothing befell whoever asked for a cancellation.
     """
-    for order in range(len(entries) // len(SERVICES)):
+    for order in range(world.orders):
         at = status(entries, order, "order")
+        left = {(service_of(one), one.fact.name) for one in given_up if one.fact.order_id == ORDER_IDS[order]}
+        is_redriven = world.updating and "order" in {service for service, _ in left}
         if at is None:
             if wrong := problem_of_unseen(entries, order, given_up):
                 return wrong
         elif at not in CLOSED:
             return f"the order stays {at}"
-        elif at == "FAILED" and order not in failures_told:
+        elif at == "FAILED" and order not in failures_told and not is_redriven:
             return "the order failed, but OrderFailed was never told"
-        elif is_due(entries, order):
+        elif is_due(world, entries, order):
             return f"the order is {at}, and the watchdog will ask about it for ever"
+        elif is_accepted and is_deaf_to_cancelling(entries, order) and ("shipping", "OrderCancelled") not in left:
+            return "the order was cancelled, and shipping, which was never told, shipped it"
     return None
+
+
+def is_deaf_to_cancelling(entries: Entries, order: int) -> bool:
+    """Whether the order was shipped although the order service knows that it is cancelled, and shipping does not."""
+    is_shipped = status(entries, order, "shipping") == "SHIPPED"
+    is_known = "OrderCancelled" in heard_of(entries, order, "order")
+    return is_shipped and is_known and "OrderCancelled" not in heard_of(entries, order, "shipping")
 
 
 def problem_of_unseen(entries: Entries, order: int, given_up: frozenset[Delivery]) -> str | None:
@@ -213,8 +241,10 @@ def heard_of(entries: Entries, order: int, service: str) -> dict[str, Any]:
     return heard
 
 
-def is_due(entries: Entries, order: int) -> bool:
-    """Whether the order has a due time."""
+def is_due(world: World, entries: Entries, order: int) -> bool:
+    """Whether the order has a due time. While updating, it has to be in the index: old code may keep what it was."""
+    if world.updating:
+        return is_open(entry_at(entries, order, "order"))
     return "dueAt" in state_of(entries, order, "order")
 
 

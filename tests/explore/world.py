@@ -21,8 +21,8 @@ from uuid import UUID, uuid5
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 from explore.hearing import problem_of_hearing
+from explore.releases import LAST_RELEASE, as_json, recalled, written
 from msgspec.structs import replace
-from support.isolation import isolate
 from support.memory import MemoryLedger, MemoryOpenOrders, MemoryStockLedger
 
 from contracts.events import EVENTS, OrderCancelled, OrderCreated, OrderExpired
@@ -34,12 +34,12 @@ from saga.bus import EventBridgeBus, NotTold
 from saga.dynamodb import write
 from saga.event import Event, Metadata, Timestamp
 from saga.ledger import Conflict
-from saga.serialization import from_builtins, parse, to_json
+from saga.serialization import parse, to_json
 from saga.service import Service
 from sagactl.design import choreography
 from sagactl.design.ways import CHEAP, FEW, PRODUCT, TOO_DEAR, TOO_LARGE
 from sagactl.local.functions import CONTEXT
-from sagactl.local.in_process import ACCOUNT_ID, hearers, load_functions, request
+from sagactl.local.in_process import ACCOUNT_ID, load_functions, request
 from sagactl.stack import restored
 
 NOW = Timestamp("2026-01-31T12:00:00.000Z")
@@ -88,7 +88,8 @@ PASSING = (PUT_REFUSED_ONCE, ONE_REFUSED_ONCE, THROTTLED_ONCE, WRITE_UNANSWERED,
 class World(NamedTuple):
     """What decides how orders end.
 
-    With more than one of `versions`, OrderCreated is told that often with other fields, the others by the bus.
+    With more than one of `versions`, OrderCreated is told that often with other fields, the others by the bus. While a
+    stack is `updating`, the last release's code may hear any delivery, and any rule may be the last release's.
     """
 
     pays: bool = True
@@ -97,6 +98,7 @@ class World(NamedTuple):
     orders: int = 1
     versions: int = 1
     cancelled: bool = False
+    updating: bool = False
 
     @property
     def quantity(self) -> int:
@@ -117,11 +119,12 @@ class World(NamedTuple):
 class Delivery(NamedTuple):
     """A fact on its way to a service, or a POST that is to tell it on its way to the order service's HTTP function.
 
-    Or a run of the watchdog that finds the order of the fact due.
+    Or a run of the watchdog that finds the order of the fact due. The present code hears it, or the last release's.
     """
 
     service: str
     fact: Event
+    is_by_last_release: bool = False
 
 
 class Case(NamedTuple):
@@ -143,8 +146,13 @@ class Crash(BaseException):
     """The process is gone; nothing in it gets to handle that."""
 
 
+FAILURES: tuple[type[BaseException], ...] = (Crash, Conflict, NotTold, ClientError, ReadTimeoutError)
+
+
 class Faulty:
     """A ledger, and an EventBridge client, that do what the fault says at their step."""
+
+    write = staticmethod(write)
 
     def __init__(self, ledger: Any, fault: str | None, meanwhile: Callable[[], None] | None) -> None:
         self.ledger = ledger
@@ -162,7 +170,7 @@ class Faulty:
 
     def record(self, entry: Any, before: Any) -> None:
         self.let_the_other()
-        write(self._written, entry=entry, before=before)
+        self.write(self._written, entry=entry, before=before)
         self._crash("crash after record")
 
     def _written(self, entry: Any, before: Any) -> None:
@@ -242,6 +250,18 @@ class Faulty:
             raise Crash
 
 
+class LastReleaseFaulty(Faulty):
+    """The same for the code of the last release, which calls and catches what is its own."""
+
+    write = staticmethod(LAST_RELEASE.modules["saga.dynamodb"].write)
+
+    def _written(self, entry: Any, before: Any) -> None:
+        try:
+            super()._written(entry, before)
+        except Conflict as conflict:
+            raise LAST_RELEASE.conflict from conflict
+
+
 def refusal(code: str, *reasons: str) -> ClientError:
     answer: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
     return ClientError(answer, "")
@@ -256,7 +276,6 @@ def said(event: Event) -> Event:
     return replace(event, timestamp=ELSEWHERE, metadata=Metadata(answers=event.answers))
 
 
-isolate()
 FUNCTIONS = load_functions()
 APPS = {name: FUNCTIONS[f"{name}.app"] for name in SERVICES}
 DOOR = FUNCTIONS["order.http"]
@@ -277,8 +296,38 @@ def service_of(delivery: Delivery) -> str:
 
 
 @cache
-def heard_by(event: Event) -> tuple[Delivery, ...]:
-    return tuple(Delivery(name, event) for name in hearers(APPS, event.name))
+def heard_by(event: Event, *, updating: bool = False) -> tuple[Delivery, ...]:
+    """To whom the rules deliver the event; those of the last release as well, if the stack is being updated."""
+    deliveries = [Delivery(name, event) for name in SERVICES]
+    return tuple(one for one in deliveries if is_heard_now(one) or (updating and was_heard(one)))
+
+
+def is_heard_now(delivery: Delivery) -> bool:
+    return delivery.service in (HTTP, WATCHDOG) or delivery.fact.name in APPS[delivery.service].service.reactions
+
+
+def was_heard(delivery: Delivery) -> bool:
+    """Whether it was heard in the last release. What its API does not know is answered with 404."""
+    return delivery.service == HTTP or LAST_RELEASE.hears(delivery.service, delivery.fact.name)
+
+
+def is_told_last(fact: Event) -> bool:
+    """Whether it is told only once all who hear it do so: template.yaml has the API updated last.
+
+    That is how a new event has to be rolled out. What is told by hand has to wait as well.
+    """
+    return not LAST_RELEASE.knows(fact.name)
+
+
+def dated(entry: bytes | None) -> bytes | None:
+    """The entry after `saga expire --undated`, which gives an open order the due time that the last release drops."""
+    if entry is None:
+        return None
+    fields = json.loads(entry)
+    if "openShard" in fields["state"] and "dueAt" not in fields["state"]:
+        fields["state"]["dueAt"] = fields["openedAt"]
+        return as_json(fields)
+    return entry
 
 
 @cache
@@ -294,6 +343,8 @@ def case(
 
     If both are runs of the watchdog, they are one, that finds both orders due.
     """
+    if delivery.is_by_last_release:
+        return case_of_last_release(delivery, entry, stock, fault)
     own = APPS[service_of(delivery)].service.ledger
     keeps_stock = isinstance(own, DynamoStockLedger)
     ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
@@ -301,17 +352,17 @@ def case(
     other_id = (other or delivery).fact.order_id
     for known_id, known in ((other_id, other_entry), (order_id, entry)):
         if known:
-            ledger.entries[known_id] = from_builtins(json.loads(known), own.entry_type)
+            ledger.entries[known_id] = recalled(own, known_id, known)
     known_before = dict(ledger.entries)
     heard = _heard(delivery, other, ledger, fault)
     units = ledger.stock[PRODUCT] if keeps_stock else stock
     hops = {hops_of(one.fact) + 1 for one in (delivery, other) if one}
     return Case(
-        entry=written(ledger, order_id),
+        entry=written(own, ledger.entries.get(order_id)),
         stock=units,
         told=tuple(map(said, heard.told)),
         failed=heard.failed,
-        other_entry=written(ledger, other_id),
+        other_entry=written(own, ledger.entries.get(other_id)),
         wrong=problem_of_hearing(known_before, ledger.entries, heard.told, clocks(known_before), hops),
     )
 
@@ -322,13 +373,14 @@ def made_again(service: str, entry: bytes | None, facts: tuple[Event, ...]) -> t
 
     None if there is no such entry. `saga replay --restored` does the same.
     """
-    before = from_builtins(json.loads(entry), APPS[service].service.ledger.entry_type) if entry else None
+    own = APPS[service].service.ledger
+    before = recalled(own, UUID(json.loads(entry)["orderId"]), entry) if entry else None
     if not restored.lacking(service, before, facts):
         return entry, 0
     after = restored.as_it_was(service, before, facts)
     if after is None:
         return None
-    return packed(after), given_back(after, before) if service == "inventory" else 0
+    return written(own, after), given_back(after, before) if service == "inventory" else 0
 
 
 class Heard(NamedTuple):
@@ -346,21 +398,43 @@ def _heard(delivery: Delivery, other: Delivery | None, ledger: Any, fault: str |
     try:
         hear(delivery, faulty)
         faulty.let_the_other()  # if nothing was to be recorded
-    except (Crash, Conflict, NotTold, ClientError, ReadTimeoutError):
+    except FAILURES:
         failed = True
     return Heard([*before.told, *faulty.told], failed)
 
 
-def written(ledger: MemoryLedger[Any], order_id: UUID) -> bytes | None:
-    entry = ledger.entries.get(order_id)
-    return packed(entry) if entry else None
+def case_of_last_release(delivery: Delivery, entry: bytes | None, stock: int, fault: str | None) -> Case:
+    """As `case`. The last release is not asked to keep what `wrong` is about, only what holds of the whole saga."""
+    name = service_of(delivery)
+    own = LAST_RELEASE.apps[name].service.ledger
+    keeps_stock = hasattr(own, "available")
+    ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
+    fact = delivery.fact
+    faulty = LastReleaseFaulty(ledger, fault, None)
+    expected = FAILURES + LAST_RELEASE.failures
+    failed = False
+    with LAST_RELEASE.in_place():
+        known = recalled(own, fact.order_id, entry) if entry else None
+        if known:
+            ledger.entries[fact.order_id] = known
+        try:
+            with LAST_RELEASE.clock(moment(known)):
+                hear_as_last_release(delivery, LAST_RELEASE.service(name, faulty, faulty))
+        except expected:
+            failed = True
+        after = written(own, ledger.entries.get(fact.order_id))
+    units = ledger.stock[PRODUCT] if keeps_stock else stock
+    return Case(after, units, tuple(map(said, faulty.told)), failed, other_entry=after)
 
 
-def packed(entry: Any) -> bytes:
-    """The entry, in which it makes no difference what was heard first."""
-    heard = dict(sorted(entry.heard.items()))
-    told = dict(sorted(entry.told.items()))
-    return to_json(replace(entry, heard=heard, told=told))
+def hear_as_last_release(delivery: Delivery, service: Any) -> None:
+    service.reactions = {event: with_ledger(react, service.ledger.ledger) for event, react in service.reactions.items()}
+    if delivery.service != HTTP:
+        service.hear(envelope(delivery.fact))
+        return
+    with patch.object(LAST_RELEASE.door, "service", service):
+        answer = LAST_RELEASE.door.handler(post(delivery.fact), CONTEXT)
+    assert answer["statusCode"] in _answers(delivery.fact), answer
 
 
 def hear(delivery: Delivery, faulty: Faulty) -> None:
@@ -408,9 +482,10 @@ def hops_of(fact: Event) -> int:
 
 
 def watch(faulty: Faulty, bus: EventBridgeBus) -> None:
-    """The watchdog runs a little later than the orders are due."""
-    due_at = max(datetime.fromisoformat(order.due_at) for order in faulty.read())
-    with patch.multiple(WATCH, orders=faulty, bus=bus), clock(Timestamp.of(due_at + TICK)):
+    """The watchdog runs a little later than the orders are due, and past their deadline."""
+    late = max(max(order.due_at, WATCH.due(order)) for order in faulty.read())
+    now = Timestamp.of(datetime.fromisoformat(late) + TICK)
+    with patch.multiple(WATCH, orders=faulty, bus=bus), clock(now):
         WATCH.handler({}, CONTEXT)
 
 
@@ -477,6 +552,6 @@ def nothing(*_: Any, **__: Any) -> None:
 def quiet() -> Iterator[None]:
     """No logs or metrics."""
     with ExitStack() as patches:
-        for module in (service_module, DOOR, WATCH):
+        for module in (service_module, DOOR, WATCH, LAST_RELEASE.kernel, LAST_RELEASE.door):
             patches.enter_context(patch.multiple(module, logger=Nobody(), count=nothing))
         yield
