@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from contracts.events import EVENTS
-from sagactl.checks import event_patterns, iam
+from sagactl.checks import baseline, event_patterns, iam
 from sagactl.checks.messages import difference, remedy
 from sagactl.design import choreography, template, template_sections
 from sagactl.design.template import Function, Rule, logical_id, text
@@ -31,6 +31,7 @@ def problems() -> Iterator[str]:
     for function in template.functions():
         yield from hearing(function)
         yield from failing(function)
+        yield from updated_last(function)
     yield from strays()
     yield from polled_queues()
     yield from archives()
@@ -45,6 +46,30 @@ def hearing(function: Function) -> Iterator[str]:
         yield (
             f"The rules of {function.name} don't match what {function.module} hears{difference(found, wanted)}\n"
             f"{remedy(template_sections.hearing(function))}"
+        )
+
+
+def updated_last(function: Function) -> Iterator[str]:
+    """The function tells an event that the last release did not have only once all who hear it have been updated.
+
+    CloudFormation updates a resource after those that it depends on, and all else in any order.
+    """
+    old = baseline.released()["events"]
+    told = choreography.told_by(choreography.wired_in(function.module))
+    hearers: set[str] = set()
+    for event in told:
+        if event.name not in old:
+            hearers.update(f"{service}.app" for service in choreography.heard_by(event.name, event.source))
+    hearers.discard(function.module)
+    needed = {
+        rule.name.replace(".", "") for rule in template.rules() if rule.function and rule.function.module in hearers
+    }
+    found = set(template.listed(template.TEMPLATE["Resources"][function.name].get("DependsOn", [])))
+    if not needed <= found:
+        yield (
+            f"{function.name} may be updated before who hears its new events, which would be lost then.\n"
+            f"Write beside its Type, or have it tell them in a later release only (docs/evolving-events.md):\n"
+            f"    DependsOn: [{', '.join(sorted(needed | found))}]"
         )
 
 

@@ -144,6 +144,15 @@ Shipment, the state of shipping, is not what was released:
     )
 
 
+def test_a_new_event_is_told_only_once_it_is_heard(tmp_path: Path) -> None:
+    copy = Copy(tmp_path)
+    copy.replace("template.yaml", "    DependsOn: [OrderFunctionHears, ShippingFunctionHears]\n", "")
+    status, message = copy.check()
+    assert status == 1
+    assert message.startswith("OrderHttpFunction may be updated before who hears its new events")
+    assert message.endswith("    DependsOn: [OrderFunctionHears, ShippingFunctionHears]\n")
+
+
 def test_the_baseline_is_the_same_wherever_it_is_written(tmp_path: Path) -> None:
     """Bytes and all, whatever line ends the checkout has; it holds the sources, and nothing that Python compiled."""
     archives = list[bytes]()
