@@ -120,6 +120,8 @@ def _new_folder(port: int, library: Path) -> None:
     root_library = folder / "root/var/lib/localstack/lib"
     root_library.parent.mkdir(parents=True)
     root_library.symlink_to(library)
+    if not (_INDEXED / _STATIC).exists():  # it was installed before `make setup` made the index
+        index_services()
     root_static = folder / "root" / _STATIC
     root_static.parent.mkdir(parents=True)
     root_static.symlink_to(_INDEXED / _STATIC)

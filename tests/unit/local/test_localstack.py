@@ -33,6 +33,9 @@ FOREIGN = (
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(localstack, "LOCALSTACK", tmp_path)
     monkeypatch.setattr(locks, "STATE", tmp_path)
+    monkeypatch.setattr(localstack, "_INDEXED", tmp_path / "indexed")
+    static = tmp_path / "indexed" / localstack._STATIC
+    monkeypatch.setattr(localstack, "index_services", lambda: static.mkdir(parents=True))
     return tmp_path
 
 
@@ -86,6 +89,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     monkeypatch.setattr(dynamodb, "install", lambda: Path("/opt/dynamodb"))
     monkeypatch.setattr(localstack, "stop", started.stopped.append)
     return started
+
+
+def test_an_installation_that_is_older_than_the_index_gets_one(started: Started, folder: Path) -> None:
+    """Without it, LocalStack would never be ready."""
+    localstack.start(PORT)
+    assert started.launched == 1
+    static = folder / str(PORT) / "root" / localstack._STATIC
+    assert static.resolve(strict=True) == folder / "indexed" / localstack._STATIC
 
 
 def test_of_two_that_start_it_at_once_the_second_finds_it(started: Started) -> None:
