@@ -32,7 +32,7 @@ TESTS = {
     "WatchdogFunction/": ["tests/unit/order/test_watchdog.py"],
     "Alarm/": ["tests/unit/checks/test_alarms.py"],
     "Function": ["tests/unit/saga/test_sdk.py", "tests/unit/order/test_http.py"],
-    "JournalTable/": ["tests/unit/journal"],
+    "JournalTable/": ["tests/unit/journal", "tests/service/test_journal.py"],
     "OrderTable/": ["tests/unit/order/test_app.py", "tests/contract/test_open_orders.py"],
     "PaymentTable/": ["tests/unit/payment/test_app.py"],
     "StockTable/": ["tests/unit/inventory/test_app.py"],

@@ -11,6 +11,7 @@ from sagactl.paths import PROJECT
 
 STACK = "${AWS::StackName}"
 NOTIFY = "    AlarmActions: *notify\n    OKActions: *notify"
+NOTIFIED = {"If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 NOTIFY_MISSING = "    InsufficientDataActions: *notify"
 MUST_ALARM = ("Loops", "Contradictions", "OldestOpenSeconds")  # of the metrics that the functions write
 
@@ -92,10 +93,11 @@ def _statistic(alarm: dict[str, Any], wanted: str | None) -> Iterator[str]:
 
 def _periods(alarm: dict[str, Any]) -> Iterator[str]:
     """CloudWatch knows periods of whole minutes; and whoever must act is told soon."""
-    for period in [alarm.get("Period"), *(metric.get("Period") for metric in alarm.get("Metrics", []))]:
-        if period is not None and (period == 0 or period % 60):
+    for metric in alarm.get("Metrics", [alarm]):
+        period = metric["Period"]
+        if period == 0 or period % 60:
             yield f"has a Period of {period} s, which is not of whole minutes"
-        if period is not None and not 0 < period * alarm["EvaluationPeriods"] <= NOTICED_SECONDS_MAX:
+        if not 0 < period * alarm["EvaluationPeriods"] <= NOTICED_SECONDS_MAX:
             yield f"should go off within {NOTICED_SECONDS_MAX} s: Period times EvaluationPeriods"
 
 
@@ -105,6 +107,8 @@ def _query(metrics: list[dict[str, Any]]) -> Iterator[str]:
         found = _SUMMED.fullmatch(expression)
         if not found or found[2] != STACK or found[1] not in {name for name, _ in written()}:
             yield f"sums what no function counts: {expression}"
+        if metric.get("ReturnData") is not True:
+            yield "looks at nothing:\n    ReturnData: true"
 
 
 def _values(dimension: str) -> set[str]:
@@ -124,11 +128,12 @@ def _notification(alarm: dict[str, Any]) -> Iterator[str]:
     """It says what to do and notifies, but not of a stack that was just deployed, of which there is no data yet."""
     if not any(mark in alarm["AlarmDescription"] for mark in (". ", ":")):
         yield "has to say what to do, too, in a second sentence of its AlarmDescription"
-    if not alarm.get("AlarmActions") or not alarm.get("OKActions") or alarm.get("ActionsEnabled", True) is not True:
+    notifies = alarm.get("AlarmActions") == alarm.get("OKActions") == NOTIFIED
+    if not notifies or alarm.get("ActionsEnabled", True) is not True:
         yield f"notifies nobody:\n{NOTIFY}"
     if alarm["TreatMissingData"] == "breaching":
         yield f"goes off before there is any data:\n    TreatMissingData: missing\n{NOTIFY_MISSING}"
-    if alarm["TreatMissingData"] == "missing" and not alarm.get("InsufficientDataActions"):
+    if alarm["TreatMissingData"] == "missing" and alarm.get("InsufficientDataActions") != NOTIFIED:
         yield f"notifies nobody when its data stops:\n{NOTIFY_MISSING}"
 
 

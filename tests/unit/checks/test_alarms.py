@@ -45,7 +45,7 @@ STAYS: dict[str, Series] = {
     "LoopAlarm": SILENT,
     "ContradictionsAlarm": SILENT,
     "OldestOpenOrderAlarm": [0, 1300, 300, 0, 0],
-    "WatchdogSilentAlarm": [1, 1, None, 1, 1, 1],  # a late datapoint
+    "WatchdogSilentAlarm": [2, 2, None, 2, 2, 2],  # a late datapoint; saga expire invokes it, too
     "ApiErrorsAlarm": [0, 0, None, 0],
     "FailuresLostAlarm": SILENT,
     "UndeliveredAlarm": SILENT,
@@ -92,6 +92,11 @@ def test_it_notifies_when_its_data_stops(name: str) -> None:
     alarm = ALARMS[name]
     assert state(alarm, [1, 1, 1, *SILENT], "OK") == "INSUFFICIENT_DATA"
     assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
+
+
+@pytest.mark.parametrize("name", ["DeadLettersAlarm", "JournalDeadLettersAlarm", "JournalBehindAlarm"])
+def test_a_queue_that_reports_no_more_is_not_empty_therefore(name: str) -> None:
+    assert state(ALARMS[name], [*of(name, GOES_OFF), *SILENT], "ALARM") == "ALARM"
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -175,6 +180,13 @@ ALARM_MISTAKES = {
     ),
     "a period that CloudWatch does not know": (
         "Period: 60", "Period: 90", "DeadLettersAlarm has a Period of 90 s",
+    ),
+    "a query of which nothing is looked at": (
+        "ReturnData: true", "ReturnData: false", "LoopAlarm looks at nothing",
+    ),
+    "an alarm that notifies only where there is no topic": (
+        "!If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]",
+        "!If [HasAlarmTopic, !Ref AWS::NoValue, [!Ref AlarmTopicArn]]", "DeadLettersAlarm notifies nobody",
     ),
     "an alarm that is off": (
         "TreatMissingData: ignore", "TreatMissingData: ignore\n      ActionsEnabled: false",
