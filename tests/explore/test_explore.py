@@ -15,13 +15,13 @@ BUDGETS = [
     (Budget(), EVERY_WORLD),
     (Budget(repeats=1), EVERY_WORLD),
     (Budget(losses=2), EVERY_WORLD),
-    (Budget(losses=1, crashes=1), EVERY_WAY),
     (Budget(), TWO_VERSIONS),
     (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WAY),
     (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WAY),
     (Budget(refusals=2, watchdog=False), EVERY_WAY),
     (Budget(unanswered=1), EVERY_WAY),
-    (Budget(restores=1), EVERY_WAY),
+    (Budget(losses=1, crashes=1), [World()]),
+    (Budget(restores=1), [World()]),
     (Budget(), TWO_ORDERS),
 ]
 EVENTS_MAX = 7
@@ -35,6 +35,8 @@ CASES = [
     *itertools.chain.from_iterable(itertools.starmap(cases_of, BUDGETS)),
     # By the bus, these have too many states for a minute.
     *((Budget(asks=1), world, "POST") for world in EVERY_WAY),
+    *((Budget(losses=1, crashes=1), world, "POST") for world in EVERY_WAY),
+    *((Budget(restores=1), world, "POST") for world in EVERY_WAY),
     *((Budget(), world, "POST") for world in CANCELLED),
     (Budget(asks=1, conflicts=1), World(), "POST"),
     (Budget(conflicts=1, watchdog=False), TWO_ORDERS[0], "POST"),
