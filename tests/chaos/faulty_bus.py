@@ -41,6 +41,7 @@ class FaultyBus(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False  # functions keep their connections
+    request_queue_size = 128  # connections that are not taken yet: the default, 5, has functions time out
 
     def __init__(self, upstream: httpx.Client, fate: FateOf) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
