@@ -12,6 +12,8 @@ OUTAGE_SECONDS = 3600  # for which nothing may give up
 RETRIES_MIN = 24  # of EventBridge in an hour: it waits longer each time
 WINDOWS = 6  # times the function's time-out, which AWS asks of a queue's visibility time-out
 MINUTE_SECONDS = 60
+CONCURRENCY_MIN = 2  # that Lambda takes
+CONCURRENCY = f"ScalingConfig needs a MaximumConcurrency of {CONCURRENCY_MIN} or more"
 REPORTED = "FunctionResponseTypes: [ReportBatchItemFailures]"
 EVERY_MINUTE = "rate(1 minute)"
 OLD_AFTER_DEADLINES = 4
@@ -61,6 +63,8 @@ def _polled(function: Function, event: dict[str, Any]) -> Iterator[str]:
     attempts = queue["RedrivePolicy"]["maxReceiveCount"]
     if event["Properties"].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
         yield f"{function.name}: one failure brings the whole batch back:\n    {REPORTED}"
+    if event["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", 0) < CONCURRENCY_MIN:
+        yield f"{function.name}: a backlog takes all the concurrency that the account has. {CONCURRENCY}"
     if attempts * visible_after < OUTAGE_SECONDS:
         yield f"{name}: gives up after {attempts * visible_after} s, and an outage may take {OUTAGE_SECONDS} s"
 

@@ -221,6 +221,9 @@ LIMIT_MISTAKES = {
     "a watchdog that sleeps": (
         "rate(1 minute)", "rate(5 minutes)", "OrderWatchdogFunction should run every minute",
     ),
+    "a backlog that takes all": (
+        "{MaximumConcurrency: 5}", "{MaximumConcurrency: 0}", "JournalFunction: a backlog takes all the concurrency",
+    ),
     "one failure that fails a batch": (
         "FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []",
         "JournalFunction: one failure brings the whole batch back",
