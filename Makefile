@@ -62,6 +62,10 @@ explore: setup ## Run the saga through every interleaving of larger budgets of f
 mutants: setup ## Remove each guard of the code in turn, and show what breaks without it
 	@PYTHONPATH=tests .venv/bin/python -m explore.mutants
 
+.PHONY: mutate
+mutate: setup-mutation ## Change every line of the functions and of the template in turn; the tests must notice
+	@PYTHONPATH=tests .venv/bin/python -m mutation
+
 .PHONY: chaos
 chaos: setup ## Send 200 orders through a storm of faults; SEED=7 repeats one
 	@PYTHONPATH=tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED))
