@@ -117,6 +117,10 @@ def shown(budget: Budget, world: World | None = None) -> str:
     given = [f"{name} {value}" for name, value in budget._asdict().items() if value and name != "watchdog"]
     if not budget.watchdog:
         given.append("no watchdog")
+    if world and world.cancelled:
+        given.append("cancelled")
+    if world and world.versions > 1:
+        given.append(f"{world.versions} versions")
     if world and world.updating:
         given.append("updating")
     return ", ".join(given) or "no fault"
