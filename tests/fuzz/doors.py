@@ -64,8 +64,9 @@ class Doors:
         for entry in Entries:
             self.told.append(entry["DetailType"])
             detail = json.loads(entry["Detail"])
-            assert detail["metadata"]["hops"] <= HOPS_MAX + 1  # one too far is told, for its hearer to refuse
-            detail["metadata"]["hops"] = min(detail["metadata"]["hops"], HOPS_MAX)
+            hops = detail["metadata"].get("hops", 0)
+            assert hops <= HOPS_MAX + 1  # one too far is told, for its hearer to refuse
+            detail["metadata"]["hops"] = min(hops, HOPS_MAX)
             TOLD[entry["DetailType"]].validate(exactly(detail))
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 

@@ -1,7 +1,8 @@
 """How the tests are divided among processes, and in which order.
 
-One process has all those on LocalStack, which share a deployment, and wait more than they work. The others are given
-out by the file, and the explorer's, which are in one long file, one by one.
+Those on LocalStack wait more than they work. One process has them all but for the browser's, which another has, each
+on a deployment of its own. The others are given out by the file, and the explorer's, which are in one long file, one
+by one.
 """
 
 FIRST = 0
@@ -16,7 +17,7 @@ def turn(nodeid: str) -> int:
 def share(nodeid: str) -> str:
     """Returns the name of what one process does as a whole."""
     if turn(nodeid) == FIRST:
-        return "localstack"
+        return _folder(nodeid)
     if _folder(nodeid) == "explore":
         return nodeid
     return nodeid.partition("::")[0]

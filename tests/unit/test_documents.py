@@ -61,11 +61,14 @@ def test_every_command_named_in_the_text_exists(page: Path) -> None:
                 assert all(is_a_target(argument) for argument in arguments if "=" not in argument), code
 
 
-def test_docker_has_the_release_that_the_process_is() -> None:
+def test_all_name_the_same_image_of_localstack() -> None:
     compose = yaml.safe_load((PROJECT / "infra/compose.yaml").read_text())
-    pinned = re.search(r"^localstack-core.*==(.*)$", (PROJECT / "requirements/localstack.in").read_text(), re.MULTILINE)
+    pinned = re.search(
+        r"localstack/localstack:\$\{LOCALSTACK_VERSION:-(.+)\}", compose["services"]["localstack"]["image"]
+    )
     assert pinned
-    assert compose["services"]["localstack"]["image"] == f"localstack/localstack:${{LOCALSTACK_VERSION:-{pinned[1]}}}"
+    for said in ("docs/tools.md", "docs/decisions/README.md", "infra/sagactl/local/localstack.py"):
+        assert pinned[1] in (PROJECT / said).read_text(), said
 
 
 def links(page: Path) -> list[str]:

@@ -72,7 +72,9 @@ def tables() -> Iterator[str]:
 
 def queues() -> Iterator[str]:
     """A queue takes what rules of this account send, over TLS, and keeps it encrypted."""
-    policed = {text(queue): policy for policy in _queue_policies() for queue in policy["Queues"]}
+    policed: dict[str, Any] = {}
+    for policy in _queue_policies():
+        policed |= dict.fromkeys(map(text, policy["Queues"]), policy)
     for name, queue in resources("AWS::SQS::Queue").items():
         if queue.get("SqsManagedSseEnabled") is not True:
             yield f"{name} should be encrypted:\n    SqsManagedSseEnabled: true"
