@@ -72,9 +72,10 @@ def tables() -> Iterator[str]:
 
 def queues() -> Iterator[str]:
     """A queue takes what rules of this account send, over TLS, and keeps it encrypted."""
-    policed: dict[str, Any] = {}
-    for policy in _queue_policies():
-        policed |= dict.fromkeys(map(text, policy["Queues"]), policy)
+    policed: dict[str, dict[str, Any]] = {}
+    for named in _queue_policies():
+        for queue in named["Queues"]:
+            policed[text(queue)] = named
     for name, queue in resources("AWS::SQS::Queue").items():
         if queue.get("SqsManagedSseEnabled") is not True:
             yield f"{name} should be encrypted:\n    SqsManagedSseEnabled: true"
