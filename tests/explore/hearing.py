@@ -96,7 +96,8 @@ def _decided_at(event: Event, entry: Entry[Any]) -> str | None:
         case OrderCreated():
             return entry.opened_at
         case OrderCancelled():
-            return entry.state.cancelled_at  # type: ignore[no-any-return]  # None if the last release dropped it
+            cancelled_at: str | None = entry.state.cancelled_at  # None if the last release dropped it
+            return cancelled_at
         case OrderExpired():
             opened = datetime.fromisoformat(entry.opened_at).timestamp()
             return Timestamp.of(datetime.fromtimestamp(opened + DEADLINE_SECONDS).astimezone())

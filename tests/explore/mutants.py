@@ -274,7 +274,7 @@ def over_at_once(before: Any, event: Any, state: Any, told: Any, at: Any) -> Any
 
 
 _fact = service.fact
-_answers: Any = Event.answers.fget  # type: ignore[attr-defined]  # it is a property
+_answers = vars(Event)["answers"].fget
 _hear = Service.hear
 _advance = service._advance
 _learn = Service.learn

@@ -68,8 +68,8 @@ def pretend(path: Path, contents: str) -> None:
     def read_text(file: Path, *arguments: Any, **options: Any) -> str:
         return contents if file == path else read(file, *arguments, **options)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]
-    Path.read_text = read_text  # type: ignore[assignment,method-assign]
+    SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]  # a stand-in
+    Path.read_text = read_text  # type: ignore[assignment,method-assign]  # a stand-in
 
 
 class InThisProcess:

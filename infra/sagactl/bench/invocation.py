@@ -171,4 +171,4 @@ def _answer(request: Any, **_: Any) -> AWSResponse:
     operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
     is_about_stock = operation == "GetItem" and b"StockTable" in request.body
     answer = _STOCK if is_about_stock else _ANSWERS.get(operation, {})
-    return AWSResponse(request.url, 200, {}, _Body(json.dumps(answer).encode()))  # type: ignore[arg-type]
+    return AWSResponse(request.url, 200, {}, _Body(json.dumps(answer).encode()))  # type: ignore[arg-type]  # a stub

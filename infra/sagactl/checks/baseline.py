@@ -34,10 +34,10 @@ def present() -> dict[str, Any]:
 
 def item(state: type[State]) -> dict[str, Any]:
     """Returns the schema of an item: an entry's own fields, and beside them those of its State."""
-    entry = schema(Entry[state], exact=True)  # type: ignore[valid-type]  # msgspec reads the type at run time
+    entry = schema(Entry[State], exact=True)
     own = schema(state, exact=True)
     del entry["properties"]["state"]
-    del entry["$defs"][state.__name__]
+    del entry["$defs"][State.__name__]
     return {
         "title": state.__name__,
         "type": "object",

@@ -181,7 +181,8 @@ def _client(where: Target, service: str) -> Any:
     from botocore.config import Config
 
     # AWS_ENDPOINT_URL may be set for LocalStack; --aws means AWS all the same.
-    config = Config(max_pool_connections=50, ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
+    options: Any = {"max_pool_connections": 50, "ignore_configured_endpoint_urls": True}  # its types lack the second
+    config = Config(**options)
     if where.is_here:
         config = config.merge(Config(proxies={}))
     return _session(where).client(service, endpoint_url=where.endpoint_url, config=config)

@@ -205,7 +205,7 @@ def test_so_many_batches_are_told_at_once() -> None:
         all_at_once.wait()
         return tell(Entries)
 
-    aws.put_events = tell_together  # type: ignore[method-assign]
+    aws.put_events = tell_together  # type: ignore[method-assign]  # a stand-in
     assert aws.run()["left"] == 0
 
 
@@ -237,11 +237,11 @@ def test_metrics_come_before_telling_and_even_if_nothing_can_be_told(counted: Co
 def test_a_batch_that_is_refused_does_not_keep_the_others_from_being_told() -> None:
     aws = Simulated([late(number) for number in range(ENTRIES_MAX * 3)], NOW, ships=False)
     tell = aws.put_events
-    aws.put_events = lambda **asked: refused_if_first(tell, asked["Entries"])  # type: ignore[method-assign]  # for a moment
+    aws.put_events = lambda **asked: refused_if_first(tell, asked["Entries"])  # type: ignore[method-assign]  # a stand-in  # for a moment
     with pytest.raises(Exception, match="InternalFailure"):
         aws.run()
     assert len(aws.told) == ENTRIES_MAX * 2
-    aws.put_events = tell  # type: ignore[method-assign]
+    aws.put_events = tell  # type: ignore[method-assign]  # a stand-in
     assert aws.run() == {"told": ENTRIES_MAX, "left": 0}
 
 
@@ -261,7 +261,7 @@ def test_a_due_time_that_another_writer_changed_is_left_alone() -> None:
         aws.open(UUID(int=0), NOW, NOW)
         move_on(**arguments)
 
-    aws.update_item = after_the_other  # type: ignore[method-assign]
+    aws.update_item = after_the_other  # type: ignore[method-assign]  # a stand-in
     assert aws.run() == {"told": 1, "left": 0}
     assert aws.due_at(UUID(int=0)) == NOW
 
