@@ -16,7 +16,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from contracts.events import EVENTS
 from sagactl.design import choreography
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
@@ -169,9 +168,8 @@ def _caller(timeline: Sequence[Told]) -> SpanContext | None:
 
 
 def _may_tell(service: str, told: Told) -> set[str]:
-    steps = choreography.steps()
-    event = EVENTS.get(told.name)
-    reactions = [step for step in steps if step.service == service and event and step.heard is event]
+    of_service = [step for step in choreography.steps() if step.service == service]
+    reactions = [step for step in of_service if step.heard and step.heard.name == told.name]
     return {event.name for event in choreography.told_by(reactions)}
 
 
