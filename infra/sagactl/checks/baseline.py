@@ -36,7 +36,8 @@ def item(state: type[State]) -> dict[str, Any]:
     """Returns the schema of an item: an entry's own fields, and beside them those of its State."""
     entry = schema(Entry[State], exact=True)
     own = schema(state, exact=True)
-    del entry["properties"]["state"]
+    for laid_flat in ("state", "unknown"):
+        entry["properties"].pop(laid_flat, None)  # release 1.0 keeps no unknown fields
     del entry["$defs"][State.__name__]
     return {
         "title": state.__name__,

@@ -175,3 +175,9 @@ def test_what_was_released_is_what_the_code_in_the_archive_says(tmp_path: Path) 
         archive.extractall(copy.folder / "functions")
     said = copy.run("-c", "import json; from sagactl.checks import baseline; print(json.dumps(baseline.present()))")
     assert json.loads(said.stdout) == baseline.released()
+
+
+def test_an_item_has_the_fields_that_a_table_has() -> None:
+    for schema in baseline.present()["items"].values():
+        assert {"orderId", "status"} <= schema["properties"].keys()
+        assert not {"state", "unknown"} & schema["properties"].keys()
