@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
+from contracts.events import OrderCreated
 from inventory.reactions import release, reserve
 from inventory.stock import DynamoStockLedger
 from saga.bus import EventBridgeBus
@@ -21,6 +22,7 @@ service = Service(
     reactions=[partial(reserve, available=ledger.available), release],
     ledger=ledger,
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
+    opened_by=OrderCreated,
 )
 
 

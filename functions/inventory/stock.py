@@ -36,7 +36,7 @@ class DynamoStockLedger(DynamoLedger[Reservation]):
             super().record(entry, before)
             return
         writes = [{"Put": self.put(entry, before)}, {"Update": self._move(entry.state.product_id, units)}]
-        write(self.client.transact_write_items, TransactItems=writes)
+        write(self.client.transact_write_items, self.entry_of, TransactItems=writes)
 
     def _move(self, product_id: str | None, units: int) -> Any:
         """The update of the stock. Taking is conditional on the units being there; giving back always succeeds."""

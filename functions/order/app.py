@@ -16,7 +16,6 @@ from order.reactions import (
     conclude,
     fail,
     insist,
-    milestone,
     notice,
     place,
     settle_payment,
@@ -33,7 +32,6 @@ service = Service(
     reactions=[place, notice, cancel, complete, fail, settle_payment, settle_stock, conclude, insist],
     ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Order),
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
-    milestone=milestone,
     dated=partial(dated, deadline=deadline),
 )
 

@@ -79,7 +79,7 @@ def post_order() -> Response[str]:
     with naming(
         order_id, "recorded at most, and told to nobody. Repeat it with its Idempotency-Key", Location=location
     ):
-        entry = service.learn(event, now).entry
+        entry = service.learn(event, now, opens=True).entry
         order = entry.state
         if (order.product_id, order.quantity, order.amount) != astuple(wanted):
             raise HttpError(HTTPStatus.CONFLICT, "Idempotency-Key: already used with another body")

@@ -50,6 +50,17 @@ class Order(State, frozen=True):
         """Neither COMPLETED nor FAILED."""
         return self.status in ("PENDING", "FAILING")
 
+    @property
+    def milestone(self) -> str | None:
+        match self.status:
+            case "PENDING":
+                return "SagasStarted"
+            case "COMPLETED":
+                return "SagasCompleted"
+            case "FAILED":
+                return "SagasCancelled" if self.reason == CANCELLED else "SagasFailed"
+        return None
+
 
 def place(event: OrderCreated, order: Order | None) -> tuple[Order, None]:
     """Opens the order, or fills in the details of one that is known from another event."""
@@ -118,18 +129,6 @@ def insist(event: OrderExpired, order: Order | None) -> tuple[Order, type[OrderF
     if order.status == "FAILED" and order.open_shard is not None:
         return order, OrderFailed
     return order, None
-
-
-def milestone(order: Order) -> str | None:
-    """Returns the metric that counts orders in this state."""
-    match order:
-        case Order(status="PENDING"):
-            return "SagasStarted"
-        case Order(status="COMPLETED"):
-            return "SagasCompleted"
-        case Order(status="FAILED", reason=reason):
-            return "SagasCancelled" if reason == CANCELLED else "SagasFailed"
-    return None
 
 
 def opened(event: Event) -> Order:

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
 
+from contracts.events import OrderCreated
 from contracts.values import Amount
 from payment.reactions import Payment, cancel, charge
 from saga.bus import EventBridgeBus
@@ -19,6 +20,7 @@ service = Service(
     reactions=[partial(charge, limit=Amount(os.environ["PAYMENT_LIMIT"])), cancel],
     ledger=DynamoLedger(boto3.client("dynamodb", config=CONFIG), os.environ["TABLE_NAME"], Payment),
     bus=EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS_NAME"]),
+    opened_by=OrderCreated,
 )
 
 

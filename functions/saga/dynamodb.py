@@ -31,8 +31,12 @@ class DynamoLedger[S: State]:
 
     def recall(self, order_id: UUID) -> Entry[S] | None:
         item = get(self.client, self.table, {"orderId": str(order_id)})
-        if item is None:
-            return None
+        return self.entry_of(item) if item else None
+
+    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
+        write(self.client.put_item, self.entry_of, **self.put(entry, before))
+
+    def entry_of(self, item: dict[str, Any]) -> Entry[S]:
         unknown = {name: item[name] for name in item.keys() - self._known}
         # Times and amounts were checked before they were written: they are made here, not parsed.
         entry: Entry[S] = msgspec.convert(
@@ -40,15 +44,16 @@ class DynamoLedger[S: State]:
         )
         return entry
 
-    def record(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        write(self.client.put_item, **self.put(entry, before))
-
     def put(self, entry: Entry[S], before: Entry[S] | None) -> Any:
         """PutItem's arguments: the State is laid flat into the item, beside the entry's own fields and the unknown."""
         own = to_builtins(replace(entry, unknown={}))
         del own["unknown"]
         own |= own.pop("state")
-        put = {"TableName": self.table, "Item": marshal(entry.unknown | own)}
+        put = {
+            "TableName": self.table,
+            "Item": marshal(entry.unknown | own),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         if before is None:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(orderId)"}
         else:
@@ -91,25 +96,26 @@ def get(client: "DynamoDBClient", table: str, key: dict[str, Any]) -> dict[str, 
     return unmarshal(answer["Item"])
 
 
-def write(operation: Callable[..., Any], **arguments: Any) -> None:
+def write(
+    operation: Callable[..., Any], entry_of: Callable[[dict[str, Any]], Entry[Any]] | None = None, **arguments: Any
+) -> None:
     """Calls a write of the client.
 
     Raises Conflict where DynamoDB refuses it because another came first, and Throttled where it is too busy for a
-    transaction. The SDK tries any other write again that is throttled.
+    transaction. The SDK tries any other write again that is throttled. A Conflict has the entry that there is, if the
+    write asks for it and `entry_of` makes it from the item.
     """
     try:
         operation(**arguments)
     except ClientError as error:
-        code, reasons = _why(error)
+        response: Any = error.response
+        code = response["Error"]["Code"].removesuffix("Exception")
+        refusals = response.get("CancellationReasons", [])  # of a transaction: one for each of its writes
+        reasons = {refusal["Code"] for refusal in refusals}
         if {code, *reasons} & RACES:
-            raise Conflict from error
+            found = [refused["Item"] for refused in (response, *refusals) if refused.get("Item")]
+            entry = entry_of(unmarshal(found[0])) if entry_of and found else None
+            raise Conflict(entry=entry) from error
         if reasons & THROTTLING:
             raise Throttled from error
         raise
-
-
-def _why(error: ClientError) -> tuple[str, set[str]]:
-    """The error's code; and the reasons of a transaction, which has one for each of its writes."""
-    response: Any = error.response
-    code = response["Error"]["Code"].removesuffix("Exception")
-    return code, {reason["Code"] for reason in response.get("CancellationReasons", [])}

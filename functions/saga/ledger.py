@@ -58,6 +58,11 @@ class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     status: str
     answers: str | None = None
 
+    @property
+    def milestone(self) -> str | None:
+        """The metric that counts the orders which reach this state."""
+        return None
+
     def contradicts(self, event: Event) -> bool:
         """Returns whether the event follows from another version of the order than what is known here."""
         if self.answers is None or event.answers is None:
@@ -66,9 +71,13 @@ class State(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
 
 
 class Conflict(Exception):
-    """Another write came first: recall, and decide again."""
+    """Another write came first: decide again, from `entry` if the database has said what it is now."""
 
     metric = "Conflicts"
+
+    def __init__(self, problem: str = "another write came first", entry: "Entry[Any] | None" = None) -> None:
+        super().__init__(problem)
+        self.entry = entry
 
 
 class Throttled(Conflict):

@@ -36,8 +36,8 @@ class Outcome[S: State](Struct, frozen=True):
 class Service[S: State]:
     """Reactions over a ledger and a bus. It hears and tells the events in the reactions' signatures.
 
-    `milestone` names the metric that counts the orders which reach a state, or returns None. `dated` adds to a state
-    what follows from when the entry was opened: reactions know no clock.
+    `dated` adds to a state what follows from when the entry was opened: reactions know no clock. `opened_by` is the
+    event that nearly always opens the entry: see `learn`.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Service[S: State]:
         reactions: Iterable[Reaction[S]],
         ledger: Ledger[S],
         bus: Bus,
-        milestone: Callable[[S], str | None] = lambda _: None,
         dated: Callable[[S, Timestamp], S] = lambda state, _opened_at: state,
+        opened_by: type[Event] | None = None,
     ) -> None:
         self.reactions: dict[str, Reaction[S]] = {}
         self.hears: dict[str, type[Event]] = {}
@@ -61,8 +61,8 @@ class Service[S: State]:
                 self.tells[told.name] = told
         self.ledger = ledger
         self.bus = bus
-        self.milestone = milestone
         self.dated = dated
+        self.opened_by = opened_by
         self._pause: Callable[[float], None] = time.sleep
 
     def hear(self, envelope: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ class Service[S: State]:
             try:
                 event = self._read(envelope)
                 logger.append_keys(orderId=str(event.order_id))  # in lower case
-                outcome = self.learn(event, Timestamp.now())
+                outcome = self.learn(event, Timestamp.now(), opens=type(event) is self.opened_by)
                 if outcome.told is not None:
                     self._tell(outcome.entry, self.tells[outcome.told], envelope, event)
             except Exception as error:
@@ -85,15 +85,20 @@ class Service[S: State]:
             message = "heard again" if outcome.repeated else "heard"
             logger.info(message, decided=outcome.entry.state.status, told=outcome.told or "nothing")
 
-    def learn(self, event: Event, at: Timestamp) -> Outcome[S]:
+    def learn(self, event: Event, at: Timestamp, *, opens: bool = False) -> Outcome[S]:
         """Decides what an event means and records it, unless that was done before. Tells nothing.
 
+        An event that `opens` the entry is taken to be the first one, without a read. If it is not, the write is
+        refused, and the refusal says what there is.
         Raises Conflict if other writes come first, or the database is too busy, in every attempt.
         """
+        before: Entry[S] | None = None
+        is_known = opens
         for attempt in range(ATTEMPTS):
-            if attempt > 0:
-                self._pause(random.uniform(0, min(1, 0.02 * 2**attempt)))
-            before = self.ledger.recall(event.order_id)
+            if not is_known:
+                if attempt > 0:
+                    self._pause(random.uniform(0, min(1, 0.02 * 2**attempt)))
+                before = self.ledger.recall(event.order_id)
             if before is not None and event.name in before.heard:
                 return _again(event, before)
             state, told = self.decide(event, before, at)
@@ -104,6 +109,8 @@ class Service[S: State]:
                 self.ledger.record(entry, before)
             except Conflict as conflict:
                 count(conflict.metric)
+                before = conflict.entry
+                is_known = before is not None
                 continue
             self._count_milestone(entry, before)
             return Outcome(entry, _name_of(told))
@@ -136,8 +143,8 @@ class Service[S: State]:
         self.bus.tell([fact(entry, kind, passed_on)])
 
     def _count_milestone(self, entry: Entry[S], before: Entry[S] | None) -> None:
-        reached = self.milestone(entry.state)
-        reached_before = self.milestone(before.state) if before else None
+        reached = entry.state.milestone
+        reached_before = before.state.milestone if before else None
         if reached is not None and reached != reached_before:
             count(reached)
 

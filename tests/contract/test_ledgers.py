@@ -125,9 +125,9 @@ def test_the_first_write_of_two_wins(payments: Ledger[Payment]) -> None:
     first = opened(CHARGED)
     second = replace(first, state=Payment(status="CANCELLED"))
     payments.record(first, None)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as raised:
         payments.record(second, None)
-    assert payments.recall(first.order_id) == first
+    assert payments.recall(first.order_id) == raised.value.entry == first
 
 
 def test_the_first_replacement_of_two_wins(payments: Ledger[Payment]) -> None:
@@ -135,16 +135,16 @@ def test_the_first_replacement_of_two_wins(payments: Ledger[Payment]) -> None:
     entry = after(before, Payment(status="CANCELLED"))
     payments.record(before, None)
     payments.record(entry, before)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as raised:
         payments.record(after(before, CHARGED), before)
-    assert payments.recall(before.order_id) == entry
+    assert payments.recall(before.order_id) == raised.value.entry == entry
 
 
 def test_an_entry_that_was_never_recorded_cannot_be_replaced(payments: Ledger[Payment]) -> None:
     before = opened(CHARGED)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as raised:
         payments.record(after(before, CHARGED), before)
-    assert payments.recall(before.order_id) is None
+    assert payments.recall(before.order_id) is raised.value.entry is None
 
 
 @pytest.mark.parametrize("implementation", CONCURRENT, indirect=True)

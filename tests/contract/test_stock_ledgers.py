@@ -101,8 +101,9 @@ def test_a_conflict_changes_neither_the_units_nor_the_entry(stocked: Stocked, fi
     ledger.record(entry, None)
     stale = replace(entry, version=9)
     writes = (entry, None) if first else (released(stale), stale)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as raised:
         ledger.record(*writes)
+    assert raised.value.entry == entry
     assert (ledger.available("apple"), ledger.recall(entry.order_id)) == (3, entry)
 
 

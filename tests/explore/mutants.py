@@ -167,7 +167,7 @@ def tell_before_record(self: Any, envelope: Any) -> None:
     self.ledger.record(entry, before)
 
 
-def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
+def told_despite_conflict(self: Any, event: Any, at: Any, **_: Any) -> Any:
     before = self.ledger.recall(event.order_id)
     if before and event.name in before.heard:
         return service._again(event, before)
@@ -181,9 +181,17 @@ def told_despite_conflict(self: Any, event: Any, at: Any) -> Any:
     return Outcome(entry, name)
 
 
-def decides_on_what_it_recalled_first(self: Any, event: Any, at: Any) -> Any:
+def decides_on_what_it_recalled_first(self: Any, event: Any, at: Any, **_: Any) -> Any:
     first = self.ledger.recall(event.order_id)
-    with patch.object(self.ledger, "recall", lambda _: first):
+    record = self.ledger.record
+
+    def record_or_say_nothing(entry: Any, before: Any) -> None:
+        try:
+            record(entry, before)
+        except Conflict:
+            raise Conflict from None
+
+    with patch.multiple(self.ledger, recall=lambda _: first, record=record_or_say_nothing):
         return _learn(self, event, at)
 
 
@@ -225,9 +233,9 @@ def answers_by(ignored: str) -> Patch:
     return patch.object(Event, "answers", property(answers))
 
 
-def conflict_swallowed(self: Any, event: Any, at: Any) -> Any:
+def conflict_swallowed(self: Any, event: Any, at: Any, **opens: Any) -> Any:
     try:
-        return _learn_once(self, event, at)
+        return _learn_once(self, event, at, **opens)
     except Conflict:
         before = self.ledger.recall(event.order_id)
         state, told = self.decide(event, before, at)
@@ -280,9 +288,9 @@ _advance = service._advance
 _learn = Service.learn
 
 
-def _learn_once(self: Any, event: Any, at: Any) -> Any:
+def _learn_once(self: Any, event: Any, at: Any, **opens: Any) -> Any:
     with patch.object(service, "ATTEMPTS", 1):
-        return _learn(self, event, at)
+        return _learn(self, event, at, **opens)
 
 
 # The reactions

@@ -49,10 +49,10 @@ HOPS = 3  # of each fact that is heard, if it says so
 SERVICES = sorted(choreography.services())
 HTTP = "http"  # order's other doors
 WATCHDOG = "watchdog"
-CRASHES = ("crash before recall", "crash after recall", "crash after record", "crash after tell")
+CRASHES = ("crash before recall", "crash before record", "crash after record", "crash after tell")
 KILLED = {
-    "killed while it reads": "crash after recall",
-    "killed while it writes, in vain": "crash after recall",
+    "killed while it reads": "crash before record",
+    "killed while it writes, in vain": "crash before record",
     "killed while it writes": "crash after record",
     "killed while it tells, in vain": "crash after record",
     "killed while it tells": "crash after tell",
@@ -165,10 +165,11 @@ class Faulty:
         if self.fault == READ_THROTTLED:
             raise refusal("ThrottlingException")
         entry = self.ledger.recall(order_id)
-        self._crash("crash after recall", "killed while it reads")
+        self._crash("crash before record", "killed while it reads")
         return entry
 
     def record(self, entry: Any, before: Any) -> None:
+        self._crash("crash before record")  # what opens an entry is recorded without a recall
         self.let_the_other()
         self.write(self._written, entry=entry, before=before)
         self._crash("crash after record")
@@ -448,6 +449,7 @@ def hear(delivery: Delivery, faulty: Faulty) -> None:
     service = copy(wired(name, frozenset(APPS[name].service.reactions.items())))
     service.reactions = {event: with_ledger(react, faulty.ledger) for event, react in service.reactions.items()}
     service.dated = APPS[name].service.dated
+    service.opened_by = APPS[name].service.opened_by
     service.ledger = faulty
     service.bus = bus
     fact = delivery.fact

@@ -41,7 +41,7 @@ class MemoryLedger[S: State]:
         with self.lock:
             current = self.entries.get(entry.order_id)
             if (current and current.version) != (before and before.version):
-                raise Conflict
+                raise Conflict(entry=current)
             self.entries[entry.order_id] = entry
 
 

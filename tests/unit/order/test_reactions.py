@@ -28,7 +28,6 @@ from order.reactions import (
     conclude,
     fail,
     insist,
-    milestone,
     notice,
     place,
     settle_payment,
@@ -203,4 +202,4 @@ def test_an_order_is_due_no_more_once_all_is_done(react: Any, event: type[Event]
     ids=named,
 )
 def test_an_order_is_counted_by_what_became_of_it(order: Order, metric: str | None) -> None:
-    assert milestone(order) == metric
+    assert order.milestone == metric

@@ -28,12 +28,17 @@ CREATED = a(OrderCreated, amount=Amount(40))
 
 
 class Ledger(MemoryLedger[Payment]):
-    """Raises so many conflicts, then records, and notes that it did."""
+    """Raises so many conflicts, then records, and notes that it did. It counts what it is asked to recall."""
 
     def __init__(self, steps: list[str]) -> None:
         super().__init__()
         self.steps = steps
         self.conflicts = 0
+        self.recalls = 0
+
+    def recall(self, order_id: UUID) -> Entry[Payment] | None:
+        self.recalls += 1
+        return super().recall(order_id)
 
     def record(self, entry: Entry[Payment], before: Entry[Payment] | None) -> None:
         if self.conflicts:
@@ -70,7 +75,7 @@ class PaymentService:
             [partial(charge, limit=LIMIT), cancel],
             self.ledger,
             self.bus,
-            milestone=lambda payment: METRICS.get(payment.status),
+            opened_by=OrderCreated,
         )
         self.service._pause = self.pauses.append
 
@@ -93,7 +98,8 @@ def listen(_event: StockFailed | ShipmentFail, payment: Payment | None) -> tuple
 
 
 @pytest.fixture
-def payment() -> PaymentService:
+def payment(monkeypatch: pytest.MonkeyPatch) -> PaymentService:
+    monkeypatch.setattr(Payment, "milestone", property(lambda payment: METRICS.get(payment.status)))
     return PaymentService()
 
 
@@ -300,6 +306,27 @@ def test_what_follows_from_another_version_is_a_contradiction(
 # -- when others write, and when things break --------------------------------------------------------------------------
 
 
+def test_the_event_that_opens_an_entry_is_recorded_without_a_read(payment: PaymentService) -> None:
+    payment.hear(CREATED)
+    assert (payment.steps, payment.ledger.recalls) == (["record", "tell"], 0)
+
+
+@pytest.mark.parametrize(("first", "told"), [(CREATED, "PaymentOK"), (a(StockFailed), "PaymentCancel")])
+def test_where_there_is_an_entry_the_refusal_of_the_write_says_so(
+    payment: PaymentService, counted: Counted, first: Event, told: str
+) -> None:
+    payment.hear(first)
+    payment.ledger.recalls = 0
+    payment.hear(CREATED)
+    assert [fact.name for fact in payment.told] == [told, told]
+    assert (payment.ledger.recalls, payment.pauses, counted()["Conflicts"]) == (0, [], 1)
+
+
+def test_any_other_event_is_decided_on_what_is_recalled(payment: PaymentService) -> None:
+    payment.hear(a(StockFailed))
+    assert payment.ledger.recalls == 1
+
+
 @pytest.mark.parametrize("conflicts", [1, ATTEMPTS - 1])
 def test_a_service_decides_again_after_a_conflict(payment: PaymentService, counted: Counted, conflicts: int) -> None:
     payment.ledger.conflicts = conflicts
@@ -430,7 +457,7 @@ def test_a_line_names_the_order_as_it_is_kept_and_says_if_nothing_is_told(
 
 
 def test_a_milestone_is_counted_once(payment: PaymentService, counted: Counted) -> None:
-    payment.hear(CREATED, CREATED)
+    payment.hear(CREATED)
     assert counted() == {"Charges": 1}
     payment.hear(a(StockFailed), a(StockFailed), a(ShipmentFail))
     assert counted() == {"Cancellations": 1}
