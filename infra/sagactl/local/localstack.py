@@ -287,6 +287,10 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
         # IPv4-mapped IPv6 addresses, because LocalStack listens at all addresses if it is given an IPv4 address.
         "GATEWAY_LISTEN": ",".join(f"[::ffff:{host}]:{port}" for host in hosts),
         "HOME": str(folder / "tmp"),  # so that the caller's settings for AWS are not found
+        # Seconds that it rests after each look into a queue, and the most if that was empty: by default 1 and 10, so
+        # that an event was in the journal seconds late. AWS does not rest.
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
         "LAMBDA_IGNORE_ARCHITECTURE": "1",
         "LAMBDA_PROCESS_MARK": str(folder),
         "LAMBDA_PROCESS_PYTHON": str(LAMBDA_VENV / "bin/python"),
