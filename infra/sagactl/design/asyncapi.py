@@ -1,6 +1,7 @@
 """The choreography as an AsyncAPI 3 document: the bus, every event on it, and who hears and tells which."""
 
-from typing import Any
+import inspect
+from typing import Any, Literal
 
 from contracts.events import EVENTS
 from saga.event import Event
@@ -14,6 +15,7 @@ its `detail-type`, its payload is the `detail`, and only the service whose `sour
 ignores fields that it does not know. Events with wrong or missing fields end in the dead-letter queue."""
 
 
+_ACTIONS = {"hears": "receive", "tells": "send"}
 _SERVERS: dict[str, Any] = {
     "aws": {
         "host": "events.{region}.amazonaws.com",
@@ -34,7 +36,12 @@ def document() -> dict[str, Any]:
     """Returns the whole document."""
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Order saga", "version": "1.0.0", "description": _DESCRIPTION},
+        "info": {
+            "title": "Order saga",
+            "version": "1.0.0",
+            "description": _DESCRIPTION,
+            "tags": [{"name": service} for service in choreography.services()],
+        },
         "defaultContentType": "application/json",
         "servers": _SERVERS,
         "channels": {
@@ -57,14 +64,16 @@ def _operations() -> dict[str, Any]:
     """Returns `payment.hears`, `payment.tells` and so on, without those that have no events."""
     found = {}
     for service in choreography.services():
-        found[f"{service}.hears"] = _operation(service, "receive", choreography.hears_of(service))
-        found[f"{service}.tells"] = _operation(service, "send", choreography.tells_of(service))
+        found[f"{service}.hears"] = _operation(service, "hears", choreography.hears_of(service))
+        found[f"{service}.tells"] = _operation(service, "tells", choreography.tells_of(service))
     return {name: operation for name, operation in found.items() if operation["messages"]}
 
 
-def _operation(service: str, action: str, events: choreography.Events) -> dict[str, Any]:
+def _operation(service: str, does: Literal["hears", "tells"], events: choreography.Events) -> dict[str, Any]:
     return {
-        "action": action,
+        "action": _ACTIONS[does],
+        "title": f"What {service} {does}",
+        "summary": f"The {service} service {does} {', '.join(event.name for event in events)}.",
         "channel": {"$ref": "#/channels/bus"},
         "tags": [{"name": service}],
         "messages": [{"$ref": f"#/channels/bus/messages/{event.name}"} for event in events],
@@ -77,10 +86,18 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "name": name,
         "title": name,
         "summary": _summary(event),
+        "description": _described(event),
+        "tags": [{"name": choreography.service_of(event)}, {"name": choreography.kind_of(name)}],
         "payload": {"$ref": REFERENCE.format(name=name)},
         "examples": [{"name": name, "payload": samples.detail(name)}],
         "x-source": event.source,
     }
+
+
+def _described(event: type[Event]) -> str:
+    meant = inspect.cleandoc(event.__doc__ or "")
+    hearers = ", ".join(choreography.heard_by(event.name, event.source)) or "no service"
+    return f"{meant}\n\nHeard by {hearers}.".strip()
 
 
 def _summary(event: type[Event]) -> str:

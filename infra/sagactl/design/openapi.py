@@ -1,6 +1,7 @@
 """The HTTP API as an OpenAPI document. The tests compare every answer with it."""
 
-from typing import Any, get_type_hints
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -10,7 +11,26 @@ from order.triggers import PlaceOrder
 from saga.event import OrderId, Timestamp
 from sagactl.design.schemas import REFERENCE, components
 
-Status: Any = get_type_hints(Order)["status"]
+# A type of its own has one name in every client that is made from the document.
+_STATUSES = {status: status for status in sorted(get_args(get_type_hints(Order)["status"]))}
+Status: Any = StrEnum("Status", _STATUSES)  # type: ignore[misc]  # its members are Order's
+_TAG = "orders"
+_SERVERS: list[dict[str, Any]] = [
+    {"url": "http://localhost:3001", "description": "What `saga watch` passes on, and where sam local listens."},
+    {
+        "url": "http://127.0.0.1:4566/_aws/execute-api/{apiId}/v1",
+        "description": "LocalStack. `saga url` prints the whole address.",
+        "variables": {"apiId": {"default": "apiId", "description": "What LocalStack named the API."}},
+    },
+    {
+        "url": "https://{apiId}.execute-api.{region}.amazonaws.com/v1",
+        "description": "AWS. `saga url --aws` prints the whole address.",
+        "variables": {
+            "apiId": {"default": "apiId", "description": "What AWS named the API."},
+            "region": {"default": "us-east-1", "description": "Where the stack is deployed."},
+        },
+    },
+]
 
 
 _ORDER_ID = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
@@ -20,7 +40,7 @@ class Placed(Struct, rename="camel", forbid_unknown_fields=True):
     """The order and its present status: that of a new order is PENDING."""
 
     order_id: OrderId
-    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
+    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is made of the hint of Order.status
 
 
 class Settled(Struct, forbid_unknown_fields=True):
@@ -37,7 +57,7 @@ class OrderStatus(Struct, rename="camel", forbid_unknown_fields=True):
     """
 
     order_id: OrderId
-    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is the hint of Order.status
+    status: Status  # pyright: ignore[reportInvalidTypeForm]  # it is made of the hint of Order.status
     product_id: ProductId | None
     quantity: Quantity | None
     amount: Amount | None
@@ -71,6 +91,8 @@ def document() -> dict[str, Any]:
             "description": "Place an order, get its status, or cancel it. On AWS, calls are signed with SigV4. To any "
             "other method or path, API Gateway itself answers 403, Missing Authentication Token.",
         },
+        "servers": _SERVERS,
+        "tags": [{"name": _TAG, "description": "An order, from when it is placed until it is COMPLETED or FAILED."}],
         "security": [{"sigv4": []}],
         "paths": {
             "/orders": {"post": _post()},
@@ -112,6 +134,7 @@ def _post() -> dict[str, Any]:
     }
     return {
         "operationId": "placeOrder",
+        "tags": [_TAG],
         "summary": "Place an order",
         "parameters": [key],
         "requestBody": {"required": True, "content": _json(PlaceOrder)},
@@ -129,6 +152,7 @@ def _post() -> dict[str, Any]:
 def _get() -> dict[str, Any]:
     return {
         "operationId": "getOrder",
+        "tags": [_TAG],
         "summary": "Get an order's status",
         "parameters": [_ORDER_ID],
         "responses": {
@@ -142,6 +166,7 @@ def _get() -> dict[str, Any]:
 def _cancel() -> dict[str, Any]:
     return {
         "operationId": "cancelOrder",
+        "tags": [_TAG],
         "summary": "Cancel an order",
         "description": "Asking again is as good as asking once.",
         "parameters": [_ORDER_ID],
