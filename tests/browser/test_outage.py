@@ -25,6 +25,7 @@ def test_the_page_says_that_localstack_is_gone_and_recovers_once_it_is_back(
         connection = page.locator("#connection")
         gone = f"No LocalStack answers at http://127.0.0.1:{line.port}. Start it: saga up."
         expect(down).to_have_text(gone, timeout=TIMEOUT_MS)
+        expect(page.locator("#letters-none")).to_be_hidden()  # who knows
         with line.mended():
             expect(down).to_contain_text(f"There is no stack named {ABSENT}", timeout=TIMEOUT_MS)
             names.append(aws.STACK_NAME)

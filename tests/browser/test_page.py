@@ -3,11 +3,12 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from support.driver import Saga, eventually
 
 from contracts.events import EVENTS
@@ -36,10 +37,32 @@ NOTE_MARKS = """() => {
   window.seen = new Set();
   const note = (changes) => {
     for (const change of changes) {
-      for (const node of change.addedNodes) window.seen.add(node.getAttribute("class"));
+      for (const node of change.addedNodes) window.seen.add(node.getAttribute?.("class"));
     }
   };
-  new MutationObserver(note).observe(document.querySelector("#graph"), { childList: true });
+  new MutationObserver(note).observe(document.querySelector("#graph"), { childList: true, subtree: true });
+}"""
+
+
+# Which names in the graph cover a line, a box or another name, all as they are on the screen.
+COVERED = """() => {
+  const graph = document.querySelector("#graph");
+  const covers = (box, { x, y }) => x > box.left && x < box.right && y > box.top && y < box.bottom;
+  const meet = (one, other) =>
+    one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+  const points = [...graph.querySelectorAll(".edge")].flatMap((path) => {
+    const length = path.getTotalLength();
+    const onScreen = path.getScreenCTM();
+    return Array.from({ length: 400 }, (_, step) =>
+      path.getPointAtLength((length * step) / 399).matrixTransform(onScreen));
+  });
+  const boxes = [...graph.querySelectorAll(".node rect")].map((one) => one.getBoundingClientRect());
+  const labels = [...graph.querySelectorAll(".label")];
+  return labels.filter((label) => {
+    const box = label.getBoundingClientRect();
+    const others = labels.filter((one) => one !== label).map((one) => one.getBoundingClientRect());
+    return points.some((point) => covers(box, point)) || [...boxes, ...others].some((one) => meet(box, one));
+  }).map((label) => label.textContent);
 }"""
 
 
@@ -80,7 +103,8 @@ def test_an_open_order_shows_its_age_and_what_it_waits_for(page: Page, saga: Sag
     saga.tell(samples.event("PaymentOK", order_id, Timestamp.now()))
     page.get_by_label("Open", exact=True).check()
     row = page.locator(f'#orders [data-id="{order_id}"]')
-    expect(row.locator(".took")).to_contain_text("open ", timeout=TIMEOUT_MS)
+    expect(row.locator(".took")).to_have_text(re.compile(r"^open \d+ s$"), timeout=TIMEOUT_MS)
+    expect(row.locator(".what")).to_have_text("waits for StockReserved")
     row.get_by_role("link").click()
     waits = page.locator("#waits")
     expect(waits).to_have_text(re.compile(r"Waiting for .+: nobody has told StockReserved\."), timeout=TIMEOUT_MS)
@@ -96,33 +120,143 @@ def test_events_move_along_the_graph(page: Page) -> None:
     eventually(lambda: both <= set(page.evaluate("[...window.seen]")), "marks of both kinds on the graph")
 
 
-def test_a_dead_letter_is_shown_and_redriven(page: Page, saga: Saga, stack: Stack) -> None:
-    order_id = str(uuid.uuid4())
-    send_dead_letter(
-        stack, "inventory", samples.envelope("OrderCreated") | {"detail": samples.detail("OrderCreated", order_id)}
-    )
-    letter = page.locator("#letters .letter", has_text=order_id[:8])
-    expect(letter).to_contain_text("OrderCreated of", timeout=TIMEOUT_MS)
-    expect(letter).to_contain_text("in saga-inventory")
-    expect(letter).to_contain_text("TimeoutError: too slow")
+def test_dead_letters_are_shown_by_cause_and_redriven_one_or_all(page: Page, saga: Saga, stack: Stack) -> None:
+    order_ids = [str(uuid.uuid4()) for _ in range(3)]
+    for order_id in order_ids:
+        event = samples.envelope("OrderCreated") | {"detail": samples.detail("OrderCreated", order_id)}
+        send_dead_letter(stack, "inventory", event)
+    cause = page.locator("#letters .cause", has_text="OrderCreated in saga-inventory")
+    expect(cause.locator(".toggle")).to_contain_text(re.compile("^3 "), timeout=TIMEOUT_MS)
+    expect(cause.locator(".toggle")).to_contain_text("TimeoutError: too slow")
+    expect(page.locator("#letters-count")).to_have_text("3")
+
+    expect(cause.locator(".letter").first).to_be_hidden()
+    cause.locator(".toggle").click()
+    letter = cause.locator(".letter", has_text=order_ids[0][:8])
+    expect(letter).to_contain_text("3 tries from 31 Jan")
     letter.get_by_role("button", name="Redrive").click()
-    expect(page.locator("#letters-said")).to_have_text("OrderCreated: healed.", timeout=TIMEOUT_MS)
-    expect(letter).to_have_count(0, timeout=TIMEOUT_MS)
-    reserved = eventually(lambda: saga.items(order_id)["inventory"], "a reservation")
-    assert reserved["status"] == {"S": "RESERVED"}
+    said = page.locator("#letters-said")
+    expect(said).to_have_text("OrderCreated: healed.", timeout=TIMEOUT_MS)
+    expect(cause.locator(".toggle")).to_contain_text(re.compile("^2 "), timeout=TIMEOUT_MS)
+    expect(letter).to_have_count(0)
+    expect(cause.locator(".letter").first).to_be_visible()  # what was open stays open
+
+    cause.get_by_role("button", name="Redrive 2 dead letters of OrderCreated").click()
+    expect(said).to_have_text(re.compile("^2 . OrderCreated: healed.$"), timeout=TIMEOUT_MS)
+    expect(page.locator("#letters-none")).to_be_visible(timeout=TIMEOUT_MS)
+    eventually(lambda: all(saga.items(order_id)["inventory"] for order_id in order_ids), "three reservations")
 
 
 def test_a_dead_letter_is_shown_whole_and_discarded_for_a_reason(page: Page, stack: Stack) -> None:
     order_id = str(uuid.uuid4())
     event = samples.envelope("OrderCreated")
     send_dead_letter(stack, "payment", event | {"detail": event["detail"] | {"orderId": order_id}})
-    letter = page.locator("#letters .letter", has_text=order_id[:8])
-    letter.get_by_text("Event and stack trace").click(timeout=TIMEOUT_MS)
+    cause = page.locator("#letters .cause", has_text="OrderCreated in saga-payment")
+    cause.locator(".toggle").click(timeout=TIMEOUT_MS)
+    letter = cause.locator(".letter", has_text=order_id[:8])
+    letter.get_by_text("Event and stack trace").click()
     expect(letter).to_contain_text(f'"orderId": "{order_id}"')
-    page.once("dialog", lambda dialog: dialog.accept("a test put it there"))
+    expect(letter).to_contain_text('File "/var/task/payment/app.py", line 1, in handler')
+
+    dialog = page.get_by_role("dialog", name="Discard 1 dead letter?")
     letter.get_by_role("button", name="Discard").click()
-    expect(page.locator("#letters-said")).to_have_text("OrderCreated: discarded.", timeout=TIMEOUT_MS)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    letter.get_by_role("button", name="Discard").click()
+    dialog.get_by_label("Reason").fill("   ")
+    dialog.get_by_role("button", name="Discard").click()
+    expect(dialog).to_be_visible()  # blanks say nothing
+    dialog.get_by_label("Reason").fill("a test put it there")
+    dialog.get_by_role("button", name="Discard").click()
+    expect(page.locator("#letters-said")).to_have_text("1 dead letter discarded.", timeout=TIMEOUT_MS)
     expect(letter).to_have_count(0, timeout=TIMEOUT_MS)
+    stream = eventually(lambda: discarded(stack, order_id), "a line in the log of what is discarded")
+    assert json.loads(stream)["reason"] == "a test put it there"
+
+
+def test_an_open_order_is_cancelled_after_a_question(page: Page, saga: Saga, address: str) -> None:
+    order_id = str(uuid.uuid4())
+    saga.tell(samples.event("PaymentOK", order_id, Timestamp.now()))
+    page.goto(f"{address}/#{order_id}")
+    page.get_by_role("button", name="Cancel order").click(timeout=TIMEOUT_MS)
+    dialog = page.get_by_role("dialog", name=f"Cancel order {order_id[:8]}?")
+    dialog.get_by_role("button", name="Keep order").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#cancel-said")).to_be_empty()
+    page.get_by_role("button", name="Cancel order").click()
+    dialog.get_by_role("button", name="Cancel order").click()
+    expect(page.locator("#cancel-said")).to_contain_text("Asked to cancel.", timeout=TIMEOUT_MS)
+    expect(page.locator("#story-status")).to_have_text("✕ FAILED", timeout=TIMEOUT_MS)
+    expect(page.locator("#story-reason")).to_have_text("Failed: cancelled by the customer.")
+    expect(page.get_by_role("button", name="Cancel order")).to_be_hidden()
+    told = page.locator("#timeline .event", has_text="OrderCancelled")
+    expect(told).to_be_visible(timeout=TIMEOUT_MS)
+
+
+def test_orders_are_filtered_by_reason_and_by_time_and_have_dates(page: Page, saga: Saga) -> None:
+    now = datetime.now(UTC)
+    times = {"today": now, "yesterday": now - timedelta(days=1)}
+    ids = {}
+    for day, at in times.items():
+        for name in ("PaymentFail", "StockFailed"):
+            ids[day, name] = str(uuid.uuid4())
+            saga.tell(samples.event(name, ids[day, name], Timestamp.of(at)))
+    page.get_by_label("Failed", exact=True).check()
+    page.get_by_label("All", exact=True).check()
+
+    def row(day: str, name: str) -> Locator:
+        return page.locator(f'#orders [data-id="{ids[day, name]}"]')
+
+    for day, name in ids:
+        expect(row(day, name)).to_contain_text(f"{times[day].day} {times[day]:%b}", timeout=TIMEOUT_MS)
+        expect(row(day, name)).to_contain_text(name)  # why it fails, also while it is open
+    reason = page.get_by_label("Why they fail")
+    reason.select_option("StockFailed")
+    expect(row("today", "PaymentFail")).to_have_count(0)
+    expect(row("yesterday", "StockFailed")).to_be_visible()
+    page.get_by_label("When they opened").select_option("yesterday")
+    expect(row("today", "StockFailed")).to_have_count(0)
+    expect(row("yesterday", "StockFailed")).to_be_visible()
+    page.get_by_label("When they opened").select_option("between")
+    page.get_by_label("Until").fill("2020-01-01T00:00")
+    expect(page.locator("#orders-none")).to_contain_text("No order fits these filters.")
+    page.get_by_role("button", name="Show all orders").click()
+    expect(row("today", "PaymentFail")).to_be_visible()
+    assert reason.input_value() == ""
+
+
+def test_orders_per_minute_have_failures_apart(page: Page) -> None:
+    page.get_by_label("Payment is declined").check()
+    page.get_by_role("button", name="Place order").click()
+    expect(page.locator("#rates")).to_have_attribute(
+        "aria-label", re.compile(r"Of these failed: .*[1-9]"), timeout=TIMEOUT_MS
+    )
+    failing = page.locator("#rates rect.failing").evaluate_all("all => all.map(one => one.height.baseVal.value)")
+    assert max(failing) > 0
+
+
+def test_events_and_calls_are_shown_as_published(page: Page) -> None:
+    catalog = page.locator("#catalog")
+    for name in EVENTS:
+        expect(catalog.locator(".event").get_by_text(name, exact=True)).to_be_visible()
+    catalog.get_by_text("PaymentFail", exact=True).click()
+    fields = page.get_by_role("table", name="Fields of PaymentFail")
+    expect(fields).to_contain_text("number from 0.01 to 9999999999.99 with at most 2 decimals")
+    expect(fields.get_by_role("row", name="metadata")).to_contain_text("(optional)")
+    catalog.get_by_text("POST /orders", exact=True).click()
+    expect(page.get_by_role("table", name="Fields of Place an order")).to_contain_text("integer from 1 to 10000")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="AsyncAPI").click()
+    document = json.loads(downloading.value.path().read_text())
+    assert document["components"]["messages"].keys() == EVENTS.keys()
+
+
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+def test_no_name_in_the_graph_lies_on_a_line_a_box_or_another_name(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    expect(page.locator("#graph.upright")).to_have_count(1 if width == 360 else 0)
+    assert page.locator("#graph .label").count() >= len(EVENTS)
+    assert page.evaluate(COVERED) == []
 
 
 def test_markup_in_an_event_is_shown_as_text(page: Page, saga: Saga) -> None:
@@ -165,20 +299,27 @@ def test_the_keyboard_does_everything_and_the_focus_is_visible(page: Page) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1920])
-def test_it_fits_and_axe_finds_nothing_serious(
-    page: Page, stack: Stack, order_id: str, width: int, scheme: Any
-) -> None:
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_it_fits_and_axe_finds_nothing(page: Page, stack: Stack, order_id: str, width: int, scheme: Any) -> None:
     send_dead_letter(stack, "payment", samples.envelope("OrderCreated"))
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{page.url}#{order_id}")
     expect(page.locator("#timeline .event").first).to_be_visible(timeout=TIMEOUT_MS)
-    expect(page.locator(".letter").first).to_be_visible(timeout=TIMEOUT_MS)
+    page.locator(".toggle").first.click(timeout=TIMEOUT_MS)
+    page.locator(".letter summary").first.click()
+    page.locator("#catalog summary").first.click()
+    page.get_by_label("When they opened").select_option("between")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    found = Axe().run(page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+    assert violations(page) == []
+    page.locator(".letter").get_by_role("button", name="Discard").first.click()
+    assert violations(page) == []
     stack.client("sqs").purge_queue(QueueUrl=stack.outputs["DeadLetterQueueUrl"])
+
+
+def violations(page: Page) -> list[tuple[str, str]]:
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found]
 
 
 def send_dead_letter(stack: Stack, service: str, event: dict[str, Any]) -> None:
@@ -186,6 +327,14 @@ def send_dead_letter(stack: Stack, service: str, event: dict[str, Any]) -> None:
     name = f"{aws.STACK_NAME}-{service}"
     arn = stack.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     context = {"functionArn": f"{arn}:$LATEST", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    error = {"errorType": "TimeoutError", "errorMessage": "too slow"}
+    frame = f'  File "/var/task/{service}/app.py", line 1, in handler\n'
+    error = {"errorType": "TimeoutError", "errorMessage": "too slow", "stackTrace": [frame]}
     body = {"requestContext": context, "requestPayload": event, "responsePayload": error, "timestamp": event["time"]}
     stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody=json.dumps(body))
+
+
+def discarded(stack: Stack, order_id: str) -> str | None:
+    """The line of the log that keeps what was discarded of an order."""
+    group = stack.outputs["DiscardedLogs"]
+    events = stack.client("logs").filter_log_events(logGroupName=group)["events"]
+    return next((event["message"] for event in events if order_id in event["message"]), None)

@@ -18,13 +18,14 @@ from contracts.events import EVENTS
 from saga.event import Timestamp
 from sagactl.errors import SagaError
 from sagactl.local.functions import CONTEXT, tables
-from sagactl.page import broadcast
+from sagactl.page import activity, broadcast, endpoints
 from sagactl.page.activity import RecentActivity
 from sagactl.page.broadcast import Broadcast
 from sagactl.page.endpoints import ORDERS_PER_PAGE
 from sagactl.page.serving import bound, served
 from sagactl.page.stack_cache import StackCache
-from sagactl.stack import aws, journal, shop
+from sagactl.paths import PROJECT
+from sagactl.stack import aws, dead_letters, journal, shop
 from sagactl.stack.deployed_stack import Stack
 
 WANTED = {"productId": "item-001", "quantity": 2, "amount": 1000}
@@ -101,6 +102,13 @@ def test_a_change_is_refused(page: httpx.Client, heard: Heard, case: str, path: 
     given = {"Content-Type": "application/json"} | headers
     assert page.post(path, content=json.dumps(WANTED), headers=given).status_code == status
     assert heard() == []
+
+
+@pytest.mark.parametrize(("origin", "status"), [({}, 400), ({"Origin": "https://evil.example"}, 403)])
+def test_a_program_needs_no_type_for_a_request_without_a_body(
+    page: httpx.Client, origin: dict[str, str], status: int
+) -> None:
+    assert page.post("/page/dead-letters", headers=origin).status_code == status  # 400: this one needs a body
 
 
 @pytest.mark.parametrize("who", ["a program", "the page itself"])
@@ -190,6 +198,47 @@ def test_orders_are_listed_a_page_at_a_time_newest_first_each_once(page: httpx.C
     assert sorted(order_id for _, order_id in listed) == sorted(map(str, ids))
 
 
+def test_orders_are_found_by_why_they_fail_and_by_when_they_opened(page: httpx.Client, function: Function) -> None:
+    declined, sold_out, later = (uuid.uuid4() for _ in range(3))
+    told(function, "PaymentFail", declined, timedelta(days=3))
+    told(function, "StockFailed", sold_out, timedelta(days=3))
+    told(function, "StockRelease", declined, timedelta(days=3, seconds=-1))
+    told(function, "PaymentFail", later, timedelta(days=2))
+    period = {"since": Timestamp.of(NOW - timedelta(days=4)), "before": Timestamp.of(NOW - timedelta(days=2.5))}
+
+    def found(**query: str) -> dict[str, Any]:
+        listed = page.get("/page/orders", params=query).json()["orders"]
+        return {order["orderId"]: (order["failures"], order["awaits"]) for order in listed}
+
+    known = {
+        str(declined): (["PaymentFail"], ["OrderFailed"]),
+        str(sold_out): (["StockFailed"], ["PaymentFail or PaymentCancel"]),
+    }
+    assert found(**period) == known
+    assert found(**period, reason="StockFailed") == {str(sold_out): known[str(sold_out)]}
+    assert found(reason="PaymentFail").keys() == {str(declined), str(later)}
+    assert found(**period, reason="ShipmentFail") == {}
+    assert found(since=period["before"], before=period["since"]) == {}
+
+
+def test_a_page_looks_at_so_many_orders_and_the_next_goes_on(
+    page: httpx.Client, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "ORDERS_LOOKED_AT", 4)
+    rare = uuid.uuid4()
+    for number in range(10):
+        told(function, "StockFailed", uuid.uuid4(), timedelta(days=6, seconds=number))
+    told(function, "ShipmentFail", rare, timedelta(days=6, seconds=10))
+    query = {"reason": "ShipmentFail", "since": Timestamp.of(NOW - timedelta(days=7))}
+    before = Timestamp.of(NOW - timedelta(days=5))
+    pages = []
+    while before:
+        answer = page.get("/page/orders", params=query | {"before": before}).json()
+        pages.append([order["orderId"] for order in answer["orders"]])
+        before = answer["next"]
+    assert pages == [[], [], [str(rare)]]
+
+
 def test_the_figures_are_those_of_the_last_minutes(stack: Stack, function: Function) -> None:
     def order(created: str, closed: str | None, ago: timedelta, took: timedelta) -> None:
         order_id = uuid.uuid4()
@@ -198,42 +247,47 @@ def test_the_figures_are_those_of_the_last_minutes(stack: Stack, function: Funct
             told(function, closed, order_id, ago - took)
 
     before = RecentActivity(StackCache(lambda: stack)).read()["figures"]
-    order("OrderCreated", "ShipmentOK", timedelta(minutes=20), timedelta(seconds=1))  # too long ago
+    order("OrderCreated", "ShipmentOK", timedelta(minutes=40), timedelta(seconds=1))  # too long ago
     for seconds in (1, 2, 3):
         order("OrderCreated", "ShipmentOK", timedelta(minutes=2, seconds=30), timedelta(seconds=seconds))
     order("OrderCreated", "OrderFailed", timedelta(minutes=1, seconds=30), timedelta(seconds=60))
     order("OrderCreated", None, timedelta(seconds=5), timedelta())
     figures = RecentActivity(StackCache(lambda: stack)).read()["figures"]
-    assert sum(before["perMinute"]) == 0
-    assert figures["perMinute"][-3:] == [3, 1, 1]
+    none = {"PENDING": 0, "COMPLETED": 0, "FAILED": 0}
+    assert before["perMinute"] == [none] * activity.MINUTES
+    assert figures["perMinute"][:-3] == [none] * (activity.MINUTES - 3)
+    assert figures["perMinute"][-3:] == [none | {"COMPLETED": 3}, none | {"FAILED": 1}, none | {"PENDING": 1}]
     assert figures["closed"] == {"COMPLETED": 3, "FAILED": 1}
     assert (figures["p50Ms"], figures["p99Ms"]) == (2000, 60_000)
 
 
 def test_each_event_is_read_once_even_if_it_arrives_late(stack: Stack, function: Function) -> None:
-    activity = RecentActivity(StackCache(lambda: stack))
+    reader = RecentActivity(StackCache(lambda: stack))
     order_id = uuid.uuid4()
     told(function, "OrderCreated", order_id)
-    assert activity.read()["events"] == []  # what happened before is not new
+    assert reader.read()["events"] == []  # what happened before is not new
+    busy = [reader.is_busy]
     told(function, "PaymentOK", order_id)
     told(function, "StockReserved", order_id, timedelta(seconds=5))
-    seen = activity.read()["events"]
+    seen = reader.read()["events"]
+    busy.append(reader.is_busy)
+    assert busy == [False, True]
     assert {(event["name"], event["orderId"], event["heardBy"]) for event in seen} == {
         ("StockReserved", str(order_id), ("order", "shipping")),
         ("PaymentOK", str(order_id), ("order", "shipping")),
     }
     assert len(seen) == 2
-    assert activity.read()["events"] == []
+    assert reader.read()["events"] == []
 
 
 def test_the_first_events_of_an_empty_journal_are_new(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {"writtenAt": Timestamp.now(), "toldAt": Timestamp.now(), "source": "saga.order", "eventId": "e1"}
     arrived: list[dict[str, str]] = []
     monkeypatch.setattr(journal, "arrivals", lambda *_: arrived)
-    activity = RecentActivity(StackCache(lambda: stack))
-    assert activity.read()["events"] == []
+    reader = RecentActivity(StackCache(lambda: stack))
+    assert reader.read()["events"] == []
     arrived.append(fields | {"detailType": "OrderCreated", "orderId": "an order"})
-    assert [event["name"] for event in activity.read()["events"]] == ["OrderCreated"]
+    assert [event["name"] for event in reader.read()["events"]] == ["OrderCreated"]
 
 
 def test_a_reading_says_why_nothing_can_be_read_and_the_next_one_recovers(stack: Stack) -> None:
@@ -245,9 +299,52 @@ def test_a_reading_says_why_nothing_can_be_read_and_the_next_one_recovers(stack:
             raise what
         return what
 
-    activity = RecentActivity(StackCache(find))
-    assert activity.read() == {"down": "No LocalStack answers. Start it: saga up."}
-    assert activity.read().keys() == {"events", "figures", "deadLetters"}
+    reader = RecentActivity(StackCache(find))
+    assert reader.read() == {"down": "No LocalStack answers. Start it: saga up."}
+    assert reader.read().keys() == {"events", "figures", "deadLetters"}
+
+
+def test_no_more_orders_are_remembered_than_the_newest(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"writtenAt": Timestamp.now(), "toldAt": Timestamp.now(), "source": "saga.order"}
+    items = [
+        fields | {"detailType": "OrderCreated", "eventId": str(number), "orderId": f"order {number}"}
+        for number in range(5)
+    ]
+    monkeypatch.setattr(journal, "arrivals", lambda *_: items)
+    monkeypatch.setattr(activity, "ORDERS_MAX", 3)
+    reader = RecentActivity(StackCache(lambda: stack))
+    assert reader.read()["figures"]["perMinute"][-1]["PENDING"] == 3
+
+
+def test_dead_letters_are_not_counted_more_often_because_events_come(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([1, 2, 3])
+    clock = [100.0]
+    monkeypatch.setattr(dead_letters, "counted", lambda _: next(counts))
+    monkeypatch.setattr(activity, "monotonic", lambda: clock[0])
+    reader = RecentActivity(StackCache(lambda: stack))
+    assert [reader.read()["deadLetters"] for _ in range(5)] == [1] * 5
+    clock[0] += 2
+    assert [reader.read()["deadLetters"] for _ in range(5)] == [2] * 5
+
+
+def test_it_reads_more_often_while_events_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(RecentActivity):
+        is_busy = True
+
+        def read(self) -> dict[str, Any]:
+            return {}
+
+    async def listen() -> None:
+        news = Broadcast(Busy(StackCache(lambda: pytest.fail("nothing is read")))).listen()
+        await anext(news)
+        await asyncio.wait_for(anext(news), timeout=30)
+        await news.aclose()
+
+    monkeypatch.setattr(broadcast, "PERIOD_SECONDS", 3600)
+    monkeypatch.setattr(broadcast, "BUSY_PERIOD_SECONDS", 0.001)
+    asyncio.run(listen())
 
 
 def test_it_reads_only_while_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,9 +391,38 @@ def test_a_dead_letter_is_discarded_for_a_reason(page: httpx.Client, stack: Stac
     stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody="not JSON")
     [letter] = page.get("/page/dead-letters").json()["deadLetters"]
     assert (letter["payload"], letter["stackTrace"]) == ("not JSON", [])
-    chosen = {"messageId": letter["messageId"]}
+    chosen = {"messageIds": [letter["messageId"]]}
     refused = page.post("/page/dead-letters/discarded", json=chosen | {"reason": " "})
     assert (refused.status_code, refused.json()["problems"]) == (400, ["reason: expected a text that says why"])
     answer = page.post("/page/dead-letters/discarded", json=chosen | {"reason": "a test put it there"})
     assert answer.json() == {"discarded": ["unknown"]}
-    assert page.get("/page/dead-letters").json() == {"deadLetters": []}
+    assert page.get("/page/dead-letters").json() == {"deadLetters": [], "mayBeMore": False}
+
+
+def test_only_the_dead_letters_that_are_named_are_discarded(page: httpx.Client, stack: Stack) -> None:
+    for text in ("one", "another", "a third"):
+        stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody=text)
+    letters = {
+        letter["payload"]: letter["messageId"] for letter in page.get("/page/dead-letters").json()["deadLetters"]
+    }
+    chosen = {"messageIds": [letters["one"], letters["a third"]], "reason": "a test put it there"}
+    assert page.post("/page/dead-letters/discarded", json=chosen).json() == {"discarded": ["unknown"] * 2}
+    [left] = page.get("/page/dead-letters").json()["deadLetters"]
+    assert left["payload"] == "another"
+    redriven = page.post("/page/dead-letters", json={"messageIds": [letters["one"]]}).json()
+    assert redriven == {"redriven": []}
+    page.post("/page/dead-letters/discarded", json=chosen | {"messageIds": [left["messageId"]]})
+
+
+@pytest.mark.parametrize("path", ["/page/dead-letters", "/page/dead-letters/discarded"])
+@pytest.mark.parametrize("message_ids", [[], "an ID", [1], None])
+def test_which_dead_letters_are_meant_must_be_said(page: httpx.Client, path: str, message_ids: Any) -> None:
+    answer = page.post(path, json={"messageIds": message_ids, "reason": "a test put it there"})
+    assert (answer.status_code, answer.json()["problems"]) == (400, ["messageIds: expected a list of texts"])
+
+
+@pytest.mark.parametrize("name", ["asyncapi.json", "openapi.json"])
+def test_the_published_documents_are_downloaded(page: httpx.Client, name: str) -> None:
+    answer = page.get(f"/page/{name}")
+    assert answer.json() == json.loads((PROJECT / "events" / name).read_text())
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'

@@ -1,9 +1,12 @@
 """What has happened in the last minutes, and what is new since the last reading, as the journal has it."""
 
+import itertools
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,10 +20,12 @@ from sagactl.page.stack_cache import StackCache
 from sagactl.stack import dead_letters, journal
 from sagactl.stack.deployed_stack import Stack
 
-MINUTES = 10
+MINUTES = 30
 EVENTS_MAX = 5_000  # of one reading; if the last minutes had more, the figures are those of the newest
+ORDERS_MAX = 5_000  # that are remembered; of more, the newest
+BUSY_SECONDS = 10  # since the last event: more are likely
 _OVERLAP = timedelta(seconds=10)  # the clocks of those that write the journal may differ by that much
-_READINGS_PER_COUNT = 4  # dead letters are counted that much less often
+_COUNT_SECONDS = 2  # between two counts of the dead letters
 
 
 @dataclass
@@ -41,7 +46,9 @@ class RecentOrder:
 class Memory:
     """What earlier readings found."""
 
-    readings: int = 0
+    is_first: bool = True
+    news_at: float = -math.inf  # on the clock that never goes back, as the next
+    counted_at: float = -math.inf
     written_at: dict[str, str] = field(default_factory=dict)  # by the event's id
     orders: dict[str, RecentOrder] = field(default_factory=dict)
     dead_letters: int | None = None
@@ -53,6 +60,11 @@ class RecentActivity:
     def __init__(self, cache: StackCache) -> None:
         self._cache = cache
         self._memory = Memory()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether events came a moment ago."""
+        return monotonic() - self._memory.news_at < BUSY_SECONDS
 
     def read(self) -> dict[str, Any]:
         """New events, oldest first, with the figures of the last minutes; or `down`, with why nothing can be read.
@@ -68,13 +80,17 @@ class RecentActivity:
 
     def _read(self, stack: Stack) -> dict[str, Any]:
         stack.where.check()
+        memory = self._memory
         new = self._new_items(stack)
-        is_first = self._memory.readings == 0
-        if self._memory.readings % _READINGS_PER_COUNT == 0:
-            self._memory.dead_letters = dead_letters.counted(stack)
-        self._memory.readings += 1
-        events = [] if is_first else [_event(item) for item in new]
-        return {"events": events, "figures": _figures(self._memory.orders), "deadLetters": self._memory.dead_letters}
+        now = monotonic()
+        if now - memory.counted_at >= _COUNT_SECONDS:
+            memory.dead_letters = dead_letters.counted(stack)
+            memory.counted_at = now
+        events = [] if memory.is_first else [_event(item) for item in new]
+        if events:
+            memory.news_at = now
+        memory.is_first = False
+        return {"events": events, "figures": _figures(memory.orders), "deadLetters": memory.dead_letters}
 
     def _new_items(self, stack: Stack) -> list[dict[str, Any]]:
         memory = self._memory
@@ -85,7 +101,8 @@ class RecentActivity:
             memory.written_at = {item["eventId"]: item["writtenAt"] for item in items}
         for item in new:
             _remember(memory.orders, item)
-        memory.orders = {order_id: order for order_id, order in memory.orders.items() if order.last_at >= oldest}
+        recent = {order_id: order for order_id, order in memory.orders.items() if order.last_at >= oldest}
+        memory.orders = dict(itertools.islice(recent.items(), max(0, len(recent) - ORDERS_MAX), None))
         return new
 
     def _since(self, oldest: str) -> str:
@@ -107,18 +124,23 @@ def _remember(orders: dict[str, RecentOrder], item: dict[str, Any]) -> None:
 
 
 def _figures(orders: dict[str, RecentOrder]) -> dict[str, Any]:
-    now = Timestamp.now()
-    opened = [order for order in orders.values() if order.opened_at]
     closed = [order for order in orders.values() if order.closed_at]
-    opened_per_age = Counter(journal.milliseconds(order.opened_at, now) // 60_000 for order in opened)
     closed_per_status = Counter(order.status for order in closed)
     took = sorted(journal.milliseconds(order.opened_at, order.closed_at) for order in closed if order.opened_at)
     return {
-        "perMinute": [opened_per_age[age] for age in reversed(range(MINUTES))],
+        "perMinute": _per_minute(order for order in orders.values() if order.opened_at),
         "closed": {status: closed_per_status[status] for status in choreography.closed()},
         "p50Ms": _percentile(took, 0.5),
         "p99Ms": _percentile(took, 0.99),
     }
+
+
+def _per_minute(opened: Iterable[RecentOrder]) -> list[dict[str, int]]:
+    """How many orders opened in each minute, the oldest first, by what has become of them since."""
+    now = Timestamp.now()
+    counted = Counter((journal.milliseconds(order.opened_at, now) // 60_000, order.status) for order in opened)
+    statuses = ("PENDING", *choreography.closed())
+    return [{status: counted[age, status] for status in statuses} for age in reversed(range(MINUTES))]
 
 
 def _event(item: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def _routes(endpoints: Endpoints) -> list[Route]:
         Route("/orders/{order_id}", endpoints.get_order, methods=["GET"]),
         Route("/orders/{order_id}/cancel", endpoints.cancel_order, methods=["POST"]),
         Route("/page/graph", endpoints.graph),
+        Route("/page/asyncapi.json", endpoints.asyncapi),
+        Route("/page/openapi.json", endpoints.openapi),
         Route("/page/shop", endpoints.presets),
         Route("/page/orders", endpoints.orders, methods=["GET"]),
         Route("/page/orders", endpoints.put_order, methods=["POST"]),

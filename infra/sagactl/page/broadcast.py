@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from sagactl.page.activity import RecentActivity
 
 PERIOD_SECONDS = 0.5
+BUSY_PERIOD_SECONDS = 0.15  # while events come, so that they are shown at once
 _MESSAGES_MAX = 100  # waiting for one listener
 
 
@@ -36,9 +37,14 @@ class Broadcast:
             while True:
                 news = await asyncio.to_thread(self._activity.read)
                 self._send(json.dumps(news))
-                await asyncio.sleep(PERIOD_SECONDS)
+                await asyncio.sleep(self._pause_seconds())
         finally:
             self._send(None)
+
+    def _pause_seconds(self) -> float:
+        if self._activity.is_busy:
+            return BUSY_PERIOD_SECONDS
+        return PERIOD_SECONDS
 
     def _send(self, message: str | None) -> None:
         """To every listener; None ends its events."""

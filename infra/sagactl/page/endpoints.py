@@ -9,18 +9,21 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from journal.items import STATES
 from saga.event import Event
 from sagactl.design import choreography
 from sagactl.design.ways import PRODUCT
 from sagactl.errors import SagaError
+from sagactl.paths import PROJECT
 from sagactl.stack import api, dead_letters, demo_orders, discard, journal, redrive, shop, story
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import Redriven
 
 ORDERS_PER_PAGE = 25
+ORDERS_LOOKED_AT = 500  # for a page: if a reason is rare, whoever wants more asks for the next one
+_EVENTS = PROJECT / "events"
 _REQUEST_HEADERS = ("content-type", "idempotency-key")
 _RESPONSE_HEADERS = ("content-type", "location")
 
@@ -38,6 +41,12 @@ class Endpoints:
             events += [_event(event, service) for event in choreography.tells_of(service)]
         return JSONResponse({"services": choreography.services(), "events": events})
 
+    def asyncapi(self, _: Request) -> Response:
+        return FileResponse(_EVENTS / "asyncapi.json", filename="asyncapi.json")
+
+    def openapi(self, _: Request) -> Response:
+        return FileResponse(_EVENTS / "openapi.json", filename="openapi.json")
+
     def presets(self, _: Request) -> Response:
         """An order to place for each way an order can go, and where the stack is."""
         stack = self._find()
@@ -46,12 +55,22 @@ class Endpoints:
         return JSONResponse({"place": place, "ways": [_preset(one) for one in trials]})
 
     def orders(self, request: Request) -> Response:
-        """The newest orders in the states asked for; `next` is where the next page starts, or null."""
-        states = _states(request)
+        """The newest orders as the query wants them; `next` is where the next page starts, or null."""
+        reason = request.query_params.get("reason")
+        since = request.query_params.get("since", "0")
         before = request.query_params.get("before", journal.END)
-        found = journal.orders(self._find(), states, limit=ORDERS_PER_PAGE + 1, before=before)
-        shown = found[:ORDERS_PER_PAGE]
-        following = shown[-1].cursor if len(found) > len(shown) else None
+        page = ORDERS_PER_PAGE + 1
+        newest = journal.newest(self._find(), _states(request), page=page, since=since, before=before)
+        shown: list[journal.Summary] = []
+        last = before
+        following = None
+        for number, order in enumerate(newest):
+            if len(shown) == ORDERS_PER_PAGE or number == ORDERS_LOOKED_AT:
+                following = last
+                break
+            last = order.cursor
+            if reason in (None, *story.failures(order)):
+                shown.append(order)
         return JSONResponse({"orders": [_order(order) for order in shown], "next": following})
 
     def order_story(self, request: Request) -> Response:
@@ -75,33 +94,34 @@ class Endpoints:
     def dead_letters(self, _: Request) -> Response:
         with dead_letters.held(self._find()) as found:
             letters = [letter.fields(letter.failure) for letter in found.letters]
-        return JSONResponse({"deadLetters": letters})
+        return JSONResponse({"deadLetters": letters, "mayBeMore": found.may_be_more})
 
     async def redrive(self, request: Request) -> Response:
-        """Redrives the dead letter with the `messageId` given, or all of them if none is given."""
-        message_id = (await _json(request)).get("messageId")
-        outcomes = await run_in_threadpool(self._redrive, message_id)
+        """Redrives the dead letters with these `messageIds`, or all of them if none are given."""
+        asked = await _json(request)
+        wanted = _message_ids(asked) if "messageIds" in asked else None
+        outcomes = await run_in_threadpool(self._redrive, wanted)
         return JSONResponse({"redriven": [_outcome(outcome) for outcome in outcomes]})
 
-    def _redrive(self, message_id: object) -> list[Redriven]:
+    def _redrive(self, wanted: list[str] | None) -> list[Redriven]:
         stack = self._find()
         with dead_letters.held(stack) as found:
-            letters = [letter for letter in found.letters if message_id in (None, letter.message_id)]
+            letters = [letter for letter in found.letters if wanted is None or letter.message_id in wanted]
             return list(redrive.redrive(stack, letters))
 
     async def discard(self, request: Request) -> Response:
-        """Discards the dead letter with the `messageId` given, for the `reason` given."""
+        """Discards the dead letters with these `messageIds`, for the `reason` given."""
         asked = await _json(request)
         reason = asked.get("reason")
         if not isinstance(reason, str) or not reason.strip():
             raise HTTPException(HTTPStatus.BAD_REQUEST, "reason: expected a text that says why")
-        gone = await run_in_threadpool(self._discard, asked.get("messageId"), reason)
+        gone = await run_in_threadpool(self._discard, _message_ids(asked), reason)
         return JSONResponse({"discarded": gone})
 
-    def _discard(self, message_id: object, reason: str) -> list[str]:
+    def _discard(self, wanted: list[str], reason: str) -> list[str]:
         stack = self._find()
         with dead_letters.held(stack) as found:
-            letters = [letter for letter in found.letters if letter.message_id == message_id]
+            letters = [letter for letter in found.letters if letter.message_id in wanted]
             return [letter.name for letter in discard.discard(stack, letters, reason)]
 
     async def post_order(self, request: Request) -> Response:
@@ -136,6 +156,13 @@ async def _json(request: Request) -> dict[str, Any]:
     return content
 
 
+def _message_ids(asked: dict[str, Any]) -> list[str]:
+    match asked.get("messageIds"):
+        case [*message_ids] if message_ids and all(isinstance(one, str) for one in message_ids):
+            return message_ids
+    raise HTTPException(HTTPStatus.BAD_REQUEST, "messageIds: expected a list of texts")
+
+
 def _states(request: Request) -> list[str]:
     """The states that the query names; all of them if it names none."""
     states = request.query_params.getlist("state") or list(STATES)
@@ -153,6 +180,7 @@ def _event(event: type[Event], service: str) -> dict[str, Any]:
         "toldBy": service,
         "heardBy": choreography.heard_by(event.name, event.source),
         "isTriggered": any(event in step.tells for step in triggered),
+        "closes": event in choreography.ends(),
     }
 
 
@@ -172,6 +200,8 @@ def _order(order: journal.Summary) -> dict[str, Any]:
         "status": order.status,
         "openedAt": order.opened_at,
         "tookMs": order.took_ms,
+        "failures": story.failures(order),
+        "awaits": story.awaited(order),
     }
 
 

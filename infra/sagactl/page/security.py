@@ -68,9 +68,15 @@ def _refusal(headers: Headers) -> Response | None:
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
         return problem(HTTPStatus.FORBIDDEN, "Origin: only this page may ask for changes")
-    if _media_type(headers) != "application/json":
+    if _has_body(headers) and _media_type(headers) != "application/json":
         return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected application/json")
     return None
+
+
+def _has_body(headers: Headers) -> bool:
+    """A program's request without one is no form: each browser says the origin of what it sends."""
+    is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    return not is_empty or "content-type" in headers
 
 
 def _media_type(headers: Headers) -> str:

@@ -132,10 +132,19 @@ def orders(
     stack: Stack, states: Iterable[str] = STATES, *, limit: int, since: str = "0", before: str = END
 ) -> list[Summary]:
     """Returns the newest orders in these states, opened since a time and before a cursor."""
+    found = newest(stack, states, page=min(limit, _PAGE), since=since, before=before)
+    return list(itertools.islice(found, limit))
+
+
+def newest(stack: Stack, states: Iterable[str], *, page: int, since: str = "0", before: str = END) -> Iterator[Summary]:
+    """Yields what `orders` returns, and reads a page of each state's shards only when the one before is used up."""
+    if since > before:
+        return
     keys = list(itertools.chain.from_iterable(map(shards, states)))
-    found = _newest_first(stack, _ORDERS, keys, since, before, min(limit, _PAGE))
-    summaries = map(_summary, found)
-    return list(itertools.islice((one for one in summaries if one.cursor < before), limit))
+    for item in _newest_first(stack, _ORDERS, keys, since, before, page):
+        summary = _summary(item)
+        if summary.cursor < before:
+            yield summary
 
 
 def open_states() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.events import EVENTS, OrderCreated
+from contracts.events import EVENTS, OrderCreated, OrderFailed, PaymentCancel, StockRelease
 from order.reactions import Order
 from saga.event import Timestamp
 from saga.ledger import Entry
@@ -16,7 +16,7 @@ from sagactl.design import choreography
 from sagactl.errors import SagaError
 from sagactl.stack import entries, ids, journal
 from sagactl.stack.deployed_stack import Stack
-from sagactl.stack.journal import Told
+from sagactl.stack.journal import Summary, Told
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,45 @@ def read(stack: Stack, order: str) -> Story:
     if not story.timeline and not any(story.entries.values()):
         raise SagaError(f"There is no order {order_id}", "List the orders: saga orders")
     return story
+
+
+def failures(order: Summary) -> list[str]:
+    """Returns the names of the events that say why an order fails, the first told first."""
+    closing = {event.name for event in choreography.ends()}
+    known = [name for name in order.events if name in EVENTS and name not in closing]
+    why = [name for name in known if choreography.kind_of(name) == "failure"]
+    return sorted(why, key=lambda name: order.events[name])
+
+
+def awaited(order: Summary) -> list[str]:
+    """Returns the events that an open order waits for, as far as the journal knows."""
+    if order.status in choreography.closed():
+        return []
+    if order.status == "FAILING":
+        return _to_settle(order) or [OrderFailed.name]
+    return _to_go_on(order)
+
+
+def _to_settle(order: Summary) -> list[str]:
+    settling = [_settling(source) for source in (PaymentCancel.source, StockRelease.source)]
+    return [" or ".join(names) for names in settling if not any(name in order.events for name in names)]
+
+
+def _to_go_on(order: Summary) -> list[str]:
+    """Progress that follows from what was told, and not from other progress that is still to come."""
+    after = choreography.leads_to()
+    reached = {OrderCreated} | {EVENTS[name] for name in order.events if name in EVENTS}
+    following = set().union(*(after[event] for event in reached)) - reached
+    coming = [
+        event for event in EVENTS.values() if event in following and choreography.kind_of(event.name) == "progress"
+    ]
+    return [event.name for event in coming if not any(event in after[other] for other in coming)]
+
+
+def _settling(source: str) -> list[str]:
+    """Returns the events by which the service that has this source settles its part of a failing order."""
+    heard = choreography.hears_of("order")
+    return [event.name for event in heard if event.source == source and choreography.kind_of(event.name) != "progress"]
 
 
 def fields(story: Story) -> dict[str, Any]:
@@ -173,12 +212,10 @@ def _missing(story: Story) -> Iterator[Wait]:
 
 def _unsettled(order: Order, since: str) -> Iterator[Wait]:
     """What the order service must hear to fail the order."""
-    settling = [event for event in choreography.hears_of("order") if choreography.kind_of(event.name) != "progress"]
-    settled = {"saga.payment": order.payment_settled, "saga.inventory": order.stock_settled}
+    settled = {PaymentCancel.source: order.payment_settled, StockRelease.source: order.stock_settled}
     for source, is_settled in settled.items():
         if not is_settled:
-            names = [event.name for event in settling if event.source == source]
-            yield Wait(f"nobody has told {' or '.join(names)}", since)
+            yield Wait(f"nobody has told {' or '.join(_settling(source))}", since)
 
 
 def _unshipped(shipment: Entry[Any] | None, since: str) -> Iterator[Wait]:

@@ -1,11 +1,14 @@
 // The page as a whole: what its server reports goes to the parts that show it.
 
 import { ask, logFailure, NO_SERVER } from "./api.js";
+import { showCatalog } from "./catalog.js";
+import { startDialog } from "./dialog.js";
 import { byId } from "./dom.js";
 import { showFigures } from "./figures.js";
+import { offerReasons } from "./filters.js";
 import { drawGraph, moveAlong, showClosed } from "./graph.js";
 import { showLetters, startLetters } from "./letters.js";
-import { isShowingNewest, refreshOrders, startOrders } from "./orders.js";
+import { refreshNewest, refreshOrders, showOrders, startOrders } from "./orders.js";
 import { refreshPresets, startPlacing } from "./place.js";
 import { isAbout, isStoryOpen, refreshStory, showStory, startStory } from "./story.js";
 
@@ -16,7 +19,11 @@ startOrders();
 startPlacing();
 startStory();
 startLetters();
-drawGraph(await ask("page/graph"));
+startDialog();
+const choreography = await ask("page/graph");
+drawGraph(choreography);
+offerReasons(choreography.events);
+showCatalog(choreography).catch(logFailure);
 addEventListener("hashchange", showChosenStory);
 await showStory(chosenOrder());
 
@@ -39,7 +46,7 @@ function showNews({ down, events, figures, deadLetters }) {
 
 function showEvents(events) {
   moveAlong(events);
-  if (isShowingNewest()) refreshOrders().catch(logFailure);
+  refreshNewest();
   if (events.some((event) => isAbout(event.orderId))) refreshStory();
 }
 
@@ -79,6 +86,7 @@ function chosenOrder() {
 }
 
 async function showChosenStory() {
+  showOrders(); // the list marks it
   await showStory(chosenOrder());
   byId("story-title").focus({ preventScroll: true });
   byId("story").scrollIntoView({ block: "nearest" });

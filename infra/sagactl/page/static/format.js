@@ -23,17 +23,58 @@ export function durationText(ms) {
   if (seconds < MINUTE) return `${seconds.toFixed(1)} s`;
   if (seconds < HOUR)
     return `${Math.floor(seconds / MINUTE)} min ${Math.floor(seconds % MINUTE)} s`;
-  if (seconds < DAY) return `${(seconds / HOUR).toFixed(1)} h`;
-  return `${Math.floor(seconds / DAY)} d`;
+  return longText(seconds);
 }
 
-/** The time of day of one of the saga's timestamps. */
-export function timeText(timestamp) {
-  return new Date(timestamp).toLocaleTimeString([], { hour12: false });
+/** How long ago something began: as it grows while one looks at it, without fractions of seconds. */
+export function ageText(ms) {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < MINUTE) return `${Math.floor(seconds)} s`;
+  if (seconds < HOUR)
+    return `${Math.floor(seconds / MINUTE)} min ${Math.floor(seconds % MINUTE)} s`;
+  return longText(seconds);
+}
+
+function longText(seconds) {
+  if (seconds < DAY)
+    return `${Math.floor(seconds / HOUR)} h ${Math.floor((seconds % HOUR) / MINUTE)} min`;
+  return `${Math.floor(seconds / DAY)} d ${Math.floor((seconds % DAY) / HOUR)} h`;
+}
+
+/** The day and the time of one of the saga's timestamps, such as 27 Nov 14:05:33. */
+export function momentText(timestamp) {
+  return `${dayText(timestamp)} ${timeText(timestamp)}`;
+}
+
+/** The day in full, and the time. */
+export function fullMomentText(timestamp) {
+  const day = new Date(timestamp).toLocaleDateString("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  });
+  return `${day}, ${timeText(timestamp)}`;
+}
+
+function dayText(timestamp) {
+  const date = new Date(timestamp);
+  const isThisYear = date.getFullYear() === new Date().getFullYear();
+  const year = isThisYear ? {} : { year: "numeric" };
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+}
+
+function timeText(timestamp) {
+  return new Date(timestamp).toLocaleTimeString("en-GB", { hour12: false });
 }
 
 export function shortId(orderId) {
   return orderId.slice(0, 8);
+}
+
+/** One dead letter, two dead letters. */
+export function pluralText(count, noun) {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }
 
 /** An event's name, which says if it was told before. */

@@ -5,37 +5,64 @@
 // the last.
 
 import { lookOf } from "./format.js";
+import { placeLabels } from "./graph-labels.js";
 
 export const BOX = { width: 112, height: 50 };
-const WIDE = { width: 880, height: 410 };
-const UPRIGHT = { width: 360, height: 620 };
+export const LINE_HEIGHT = 15;
+const WIDE = { width: 800, height: 410 };
+const UPRIGHT = { width: 360, height: 520 };
+const LOOKS = ["happy", "failing"];
 const GAP_AT_START = 4; // between a node's box and its edge
 const GAP_AT_END = 9;
 const GAP_AT_TIP = 2;
 // To the right of an edge's direction; `sideToEnd` and `back` to its left on the other side.
 const BENDS = {
-  wide: { sideToEnd: 0.24, across: -0.1, middleToEnd: 0.3, back: -0.26 },
-  upright: { sideToEnd: -0.28, across: -0.2, middleToEnd: 0.42, back: 0.26 },
+  wide: { sideToEnd: 0.24, across: -0.18, middleToEnd: 0.3, back: -0.26 },
+  upright: { sideToEnd: -0.28, across: -0.3, middleToEnd: 0.42, back: 0.26 },
 };
 
-/** The graph's size, its nodes and its edges, in the units of its viewBox. */
-export function layOut({ services, events }, isUpright) {
+/**
+ * The graph's size, its nodes and its edges, in the units of its viewBox. An edge's label is where
+ * its events' names stand; `widthOf` says how wide a name is. In a narrow window there is no room
+ * for all names, so what goes well is drawn above what fails.
+ */
+export function layOut({ services, events }, isUpright, widthOf) {
+  if (!isUpright) {
+    return { size: WIDE, parts: [layOutPart(services, events, LOOKS, isUpright, widthOf)] };
+  }
+  const parts = LOOKS.map((look) => layOutPart(services, events, [look], isUpright, widthOf));
+  const size = { width: UPRIGHT.width, height: UPRIGHT.height * parts.length };
+  parts.forEach((part, index) => {
+    part.top = index * UPRIGHT.height;
+  });
+  return { size, parts };
+}
+
+function layOutPart(services, events, looks, isUpright, widthOf) {
+  const size = isUpright ? UPRIGHT : WIDE;
   const nodes = placeNodes(services, events);
   const deepest = Math.max(...nodes.map((node) => node.depth));
   for (const node of nodes) {
     const share = node.depth / deepest;
     Object.assign(node, isUpright ? uprightPoint(node, share) : widePoint(node, share));
   }
-  const edges = connect(nodes, events);
+  const shown = events.filter((event) => looks.includes(lookOf(event)));
+  const edges = connect(nodes, shown);
   for (const edge of edges) {
     edge.curve = curveOf(edge, isUpright);
-    edge.labelShare = labelShareOf(edge, isUpright);
+    const width = Math.max(...edge.names.map(widthOf));
+    edge.label = { width, height: edge.names.length * LINE_HEIGHT };
   }
-  return { size: isUpright ? UPRIGHT : WIDE, nodes, edges };
+  placeLabels(edges, nodes.map(boxOf), size);
+  return { top: 0, nodes, edges };
+}
+
+function boxOf({ x, y }) {
+  return { x, y, ...BOX };
 }
 
 function widePoint({ across }, share) {
-  return { x: 66 + share * (WIDE.width - 132), y: WIDE.height / 2 + across * 140 };
+  return { x: 66 + share * (WIDE.width - 132), y: WIDE.height / 2 + across * 155 };
 }
 
 function uprightPoint({ across }, share) {
@@ -141,26 +168,4 @@ function leave(node, towards, gap) {
   const scaleToTop = (BOX.height / 2 + gap) / Math.abs(dy || 1e-9);
   const scale = Math.min(scaleToSide, scaleToTop);
   return { x: node.x + dx * scale, y: node.y + dy * scale };
-}
-
-/** How far along an edge its names stand, from 0 to 1, so that they keep clear of one another. */
-function labelShareOf(edge, isUpright) {
-  return isUpright ? uprightLabelShareOf(edge) : wideLabelShareOf(edge);
-}
-
-function wideLabelShareOf({ from, to, look }) {
-  if (from.depth === to.depth) return 0.3;
-  if (look === "failing" && skipsColumn(from, to)) return 0.25;
-  return 0.5;
-}
-
-function uprightLabelShareOf({ from, to, look }) {
-  if (from.depth === to.depth) return 0.5;
-  if (look === "failing" && skipsColumn(from, to)) return 0.5;
-  if (look === "happy") return from.depth === 0 ? 0.55 : 0.35;
-  return to.isEnd ? 0.6 : 0.42;
-}
-
-function skipsColumn(from, to) {
-  return to.depth - from.depth > 1 && !to.isEnd;
 }

@@ -8,13 +8,13 @@ const MARKS_MAX = 80;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let marks = 0; // that are moving
 
-export function moveMark(graph, path, look) {
+export function moveMark(path, look) {
   if (still.matches || document.hidden || marks >= MARKS_MAX) return;
   const mark = drawMark(look);
   const length = path.getTotalLength();
   const startedAt = performance.now();
   marks += 1;
-  graph.append(mark);
+  path.closest("svg > g").append(mark);
   requestAnimationFrame(step);
 
   function step(now) {

@@ -2,16 +2,15 @@
 
 import { byId, svg } from "./dom.js";
 import { lookOf } from "./format.js";
-import { BOX, layOut } from "./graph-layout.js";
+import { BOX, LINE_HEIGHT, layOut } from "./graph-layout.js";
 import { moveMark, TRAVEL_MS } from "./graph-motion.js";
 
 const DELAY_MS_MAX = 2500;
-const LINE_HEIGHT = 15;
 
 const graph = byId("graph");
 const narrow = matchMedia("(max-width: 640px)");
 let edges = [];
-let endNode = null; // the one that closes orders
+let endNodes = []; // those that close orders
 let closedText = "closes the order";
 
 export function drawGraph(choreography) {
@@ -22,7 +21,7 @@ export function drawGraph(choreography) {
 /** How many orders have closed either way. */
 export function showClosed({ COMPLETED: completed, FAILED: failed }) {
   closedText = `✓ ${completed}  ✕ ${failed}`;
-  endNode.group.querySelector(".role").textContent = closedText;
+  for (const { group } of endNodes) group.querySelector(".role").textContent = closedText;
 }
 
 /** Moves each event along its edges, as long after the first as it was told. */
@@ -36,16 +35,20 @@ export function moveAlong(events) {
 }
 
 function draw(choreography) {
-  const layout = layOut(choreography, narrow.matches);
-  for (const node of layout.nodes) node.group = drawNode(node);
-  for (const edge of layout.edges) drawEdge(edge);
-  const groups = [...layout.edges, ...layout.nodes].map((part) => part.group);
-  const labels = layout.edges.map(drawLabel);
-  graph.setAttribute("viewBox", `0 0 ${layout.size.width} ${layout.size.height}`);
   graph.classList.toggle("upright", narrow.matches);
-  graph.replaceChildren(...groups, ...labels);
-  edges = layout.edges;
-  endNode = layout.nodes.find((node) => node.isEnd);
+  const { size, parts } = layOut(choreography, narrow.matches, widthOf);
+  graph.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
+  graph.replaceChildren(...parts.map(drawPart));
+  edges = parts.flatMap((part) => part.edges);
+  endNodes = parts.flatMap((part) => part.nodes.filter((node) => node.isEnd));
+}
+
+function drawPart(part) {
+  for (const node of part.nodes) node.group = drawNode(node);
+  for (const edge of part.edges) drawEdge(edge);
+  const groups = [...part.edges, ...part.nodes].map((one) => one.group);
+  const labels = part.edges.map(drawLabel);
+  return svg("g", { transform: `translate(0 ${part.top})` }, ...groups, ...labels);
 }
 
 function drawNode(node) {
@@ -78,25 +81,33 @@ function drawEdge(edge) {
 }
 
 /** The names of an edge's events, one below the other. */
-function drawLabel(edge) {
-  const length = edge.path.getTotalLength();
-  const { x, y } = edge.path.getPointAtLength(length * edge.labelShare);
-  const top = y + 4 - ((edge.names.length - 1) * LINE_HEIGHT) / 2;
-  const lines = edge.names.map((name, line) =>
-    svg("tspan", { x, y: top + line * LINE_HEIGHT }, name),
+function drawLabel({ label, look, names }) {
+  const top = label.y + 4 - ((names.length - 1) * LINE_HEIGHT) / 2;
+  const lines = names.map((name, line) =>
+    svg("tspan", { x: label.x, y: top + line * LINE_HEIGHT }, name),
   );
-  return svg("text", { class: `label ${edge.look}` }, ...lines);
+  return svg("text", { class: `label ${look}` }, ...lines);
 }
 
-/** An event that no other service hears lights the node that closes orders. */
+/** How wide a name is, as it is drawn. */
+function widthOf(name) {
+  const probe = svg("text", { class: "label" }, name);
+  graph.append(probe);
+  const width = probe.getComputedTextLength();
+  probe.remove();
+  return width;
+}
+
+/** An event that no other service hears lights where orders are closed. */
 function move(event) {
   const look = lookOf(event);
   const own = edges.filter((edge) => edge.names.includes(event.name));
   for (const edge of own) {
     light(edge.group, look, () => light(edge.to.group, look));
-    moveMark(graph, edge.path, look);
+    moveMark(edge.path, look);
   }
-  if (own.length === 0) light(endNode.group, look);
+  if (own.length > 0) return;
+  for (const { group } of endNodes) light(group, look);
 }
 
 function light(group, look, then = () => {}) {

@@ -2,72 +2,82 @@
 
 import { ask, logFailure } from "./api.js";
 import { byId, el } from "./dom.js";
-import { durationText, shortId, statusBadge, timeText } from "./format.js";
+import { emptyText, isFiltered, query, showAll, startFilters } from "./filters.js";
+import { ageText, durationText, momentText, shortId, statusBadge } from "./format.js";
 
 const AGES_PERIOD_MS = 1000;
+const REFRESH_PERIOD_MS = 500; // at most that often, however many events come
 const OPEN = ["PENDING", "FAILING"];
-const FILTERS = {
-  All: [],
-  Open: OPEN,
-  Completed: ["COMPLETED"],
-  Failed: ["FAILED"],
-};
 const NONE_SOUGHT = "No order in this list starts with that. Press Enter to look for a full ID.";
+const LOOKED_PART = "None among those looked at so far. Older looks further back.";
 
 const list = byId("orders");
-let filter = "All";
 let pageStart = null; // the server's mark of a page; null is the newest page
 let nextPageStart = null;
 let orders = [];
+let refreshing = null; // the timer of the next refresh
 
 export function startOrders() {
-  byId("states").append(...Object.keys(FILTERS).map(filterRow));
+  startFilters(() => showPage(null));
   byId("older").addEventListener("click", () => showPage(nextPageStart));
   byId("newest").addEventListener("click", () => showPage(null));
+  byId("all-orders").addEventListener("click", clearFilters);
   byId("search").addEventListener("input", showOrders);
   byId("search").addEventListener("submit", openSought);
-  setInterval(showOrders, AGES_PERIOD_MS);
+  setInterval(showAges, AGES_PERIOD_MS);
 }
 
-export function isShowingNewest() {
-  return pageStart === null;
+/** Shows new orders soon, if the newest are shown. */
+export function refreshNewest() {
+  if (refreshing || pageStart !== null) return;
+  refreshing = setTimeout(() => {
+    refreshing = null;
+    if (pageStart === null) refreshOrders().catch(logFailure);
+  }, REFRESH_PERIOD_MS);
 }
 
 export async function refreshOrders() {
-  const asked = pagePath();
-  const answer = await ask(asked);
-  const isOutdated = asked !== pagePath();
+  const asked = pageQuery();
+  const wanted = listKey();
+  const answer = await ask(`page/orders?${asked}`);
+  const isOutdated = wanted !== listKey();
   if (isOutdated) return;
   orders = answer.orders;
   nextPageStart = answer.next;
   showOrders();
 }
 
-function pagePath() {
-  const query = new URLSearchParams(FILTERS[filter].map((state) => ["state", state]));
-  if (pageStart) query.append("before", pageStart);
-  return `page/orders?${query}`;
+export function showOrders() {
+  const sought = soughtOrders();
+  showRows(sought);
+  byId("orders-none").hidden = sought.length > 0;
+  byId("orders-none-text").textContent = noneText();
+  byId("all-orders").hidden = !isFiltered() || soughtId() !== "";
+  byId("older").hidden = nextPageStart === null;
+  byId("newest").hidden = pageStart === null;
 }
 
-function filterRow(name) {
-  const radio = el("input", {
-    type: "radio",
-    name: "state",
-    value: name,
-    checked: name === filter,
-    onchange: () => showFilter(name),
-  });
-  return el("label", {}, radio, el("span", {}, name));
+function pageQuery() {
+  const asked = query();
+  if (pageStart) asked.set("before", pageStart);
+  return asked;
 }
 
-function showFilter(name) {
-  filter = name;
-  showPage(null);
+/** What the list shows; a period that ends now moves on all the time. */
+function listKey() {
+  const filters = new FormData(byId("filters"));
+  return JSON.stringify([...filters, pageStart]);
 }
 
 function showPage(start) {
   pageStart = start;
   refreshOrders().catch(logFailure);
+}
+
+function clearFilters() {
+  showAll();
+  showPage(null);
+  byId("states").querySelector(":checked").focus();
 }
 
 function soughtId() {
@@ -86,19 +96,9 @@ function openSought(submitted) {
   location.hash = found ? found.orderId : soughtId();
 }
 
-function showOrders() {
-  const sought = soughtOrders();
-  showRows(sought);
-  byId("orders-none").hidden = sought.length > 0;
-  byId("orders-none").textContent = emptyText();
-  byId("older").hidden = nextPageStart === null;
-  byId("newest").hidden = isShowingNewest();
-}
-
-function emptyText() {
+function noneText() {
   if (soughtId()) return NONE_SOUGHT;
-  if (filter === "All") return "No orders yet.";
-  return `No ${filter.toLowerCase()} orders.`;
+  return nextPageStart ? LOOKED_PART : emptyText();
 }
 
 /** Keeps the rows that are there, so that the focus stays where it is. */
@@ -113,13 +113,14 @@ function showRows(sought) {
   while (list.children.length > sought.length) list.lastElementChild.remove();
 }
 
-function newRow({ orderId, openedAt }) {
+function newRow({ orderId }) {
   const link = el(
     "a",
     { href: `#${orderId}` },
     el("span", { class: "state" }),
     el("code", {}, shortId(orderId)),
-    el("time", { datetime: openedAt }, timeText(openedAt)),
+    el("time", {}),
+    el("span", { class: "what" }),
     el("span", { class: "took" }),
   );
   return el("li", { "data-id": orderId }, link);
@@ -131,7 +132,10 @@ function updateRow(row, order) {
     row.dataset.status = order.status;
     link.querySelector(".state").replaceChildren(statusBadge(order.status));
   }
-  row.classList.toggle("open", OPEN.includes(order.status));
+  row.classList.toggle("open", isOpen(order));
+  link.querySelector("time").dateTime = order.openedAt;
+  link.querySelector("time").textContent = momentText(order.openedAt);
+  link.querySelector(".what").textContent = whatText(order);
   link.querySelector(".took").textContent = tookText(order);
   if (location.hash === `#${order.orderId}`) {
     link.setAttribute("aria-current", "true");
@@ -140,8 +144,24 @@ function updateRow(row, order) {
   }
 }
 
-function tookText({ status, openedAt, tookMs }) {
-  if (!OPEN.includes(status)) return durationText(tookMs);
-  const age = Math.max(0, Date.now() - Date.parse(openedAt));
-  return `open ${durationText(age)}`;
+function showAges() {
+  for (const order of orders.filter(isOpen)) {
+    const took = list.querySelector(`[data-id="${CSS.escape(order.orderId)}"] .took`);
+    if (took) took.textContent = tookText(order);
+  }
+}
+
+function isOpen({ status }) {
+  return OPEN.includes(status);
+}
+
+/** Why an order fails, or what it waits for. */
+function whatText({ status, failures, awaits }) {
+  if (awaits.length > 0) return `waits for ${awaits.join(", ")}`;
+  return status === "COMPLETED" ? "" : failures.join(", ");
+}
+
+function tookText(order) {
+  if (!isOpen(order)) return durationText(order.tookMs);
+  return `open ${ageText(Date.now() - Date.parse(order.openedAt))}`;
 }

@@ -3,13 +3,14 @@
 import { byId, svg } from "./dom.js";
 import { durationText, lookOf, nameText, whoText } from "./format.js";
 
-const TIMES_WIDTH = 58;
+const TIMES_WIDTH = 74;
+const TIGHT_TIMES_WIDTH = 60;
+const TIGHT_WIDTH = 420;
 const WIDTH_MIN = 280;
 const HEAD_HEIGHT = 40;
 const ROW_HEIGHT = 44;
 const FOOT_HEIGHT = 14;
 const LINE_IN_ROW = 28;
-const TIGHT_COLUMN = 80;
 const LABEL_WIDTH = 92; // about the longest name's
 const NAME_LENGTH_MAX = 12;
 
@@ -18,20 +19,22 @@ export function drawSequence(story, open) {
   const width = Math.max(WIDTH_MIN, byId("story-shown").clientWidth);
   const height = HEAD_HEIGHT + ROW_HEIGHT * story.events.length + FOOT_HEIGHT;
   const services = servicesIn(story);
-  const columnWidth = (width - TIMES_WIDTH) / services.length;
+  const isTight = width < TIGHT_WIDTH;
+  const timesWidth = isTight ? TIGHT_TIMES_WIDTH : TIMES_WIDTH;
+  const columnWidth = (width - timesWidth) / services.length;
   const columns = new Map();
   services.forEach((service, index) => {
-    columns.set(service, TIMES_WIDTH + columnWidth * (index + 0.5));
+    columns.set(service, timesWidth + columnWidth * (index + 0.5));
   });
   const lifelines = services.flatMap((service) => drawLifeline(service, columns, height));
   const rows = story.events.map((event, number) => {
     const top = HEAD_HEIGHT + ROW_HEIGHT * number;
-    return drawEvent(event, () => open(number), { columns, width, top });
+    return drawEvent(event, () => open(number), { columns, width, timesWidth, top });
   });
   const diagram = byId("sequence");
   diagram.setAttribute("viewBox", `0 0 ${width} ${height}`);
   diagram.setAttribute("height", height);
-  diagram.classList.toggle("tight", columnWidth < TIGHT_COLUMN);
+  diagram.classList.toggle("tight", isTight);
   diagram.replaceChildren(...lifelines, ...rows);
 }
 
@@ -49,7 +52,7 @@ function drawLifeline(service, columns, height) {
   ];
 }
 
-function drawEvent(event, open, { columns, width, top }) {
+function drawEvent(event, open, { columns, width, timesWidth, top }) {
   const look = lookOf(event);
   const y = top + LINE_IN_ROW;
   const from = columns.get(event.toldBy);
@@ -72,7 +75,11 @@ function drawEvent(event, open, { columns, width, top }) {
     svg("line", { class: "edge", x1: left, x2: right, y1: y, y2: y }),
     drawMark(look, from, y),
     ...ends.map((to) => drawTip(from, to, y)),
-    svg("text", { class: "label", x: labelX(left, right, width), y: y - 9 }, labelText(event)),
+    svg(
+      "text",
+      { class: "label", x: labelX(left, right, timesWidth, width), y: y - 9 },
+      labelText(event),
+    ),
   );
 }
 
@@ -106,8 +113,8 @@ function drawTip(from, to, y) {
 }
 
 /** In the middle of the arrow, but neither over the times nor past the diagram's right side. */
-function labelX(left, right, width) {
-  const leftmost = TIMES_WIDTH + LABEL_WIDTH / 2;
+function labelX(left, right, timesWidth, width) {
+  const leftmost = timesWidth + LABEL_WIDTH / 2;
   const rightmost = width - LABEL_WIDTH / 2;
   return Math.min(Math.max((left + right) / 2, leftmost), rightmost);
 }

@@ -1,8 +1,9 @@
 // One order's story: what its services told, what they recorded, and what it waits for.
 
 import { ask } from "./api.js";
+import { askFirst } from "./dialog.js";
 import { byId, el } from "./dom.js";
-import { durationText, statusBadge } from "./format.js";
+import { ageText, durationText, fullMomentText, shortId, statusBadge } from "./format.js";
 import { showRecords } from "./records.js";
 import { drawSequence } from "./sequence.js";
 import { openEvent, showTimeline } from "./timeline.js";
@@ -77,9 +78,30 @@ function showIfChanged() {
   byId("story-status").replaceChildren(statusBadge(story.status));
   byId("story-id").textContent = story.orderId;
   byId("cancel").hidden = !isStoryOpen();
+  showReason();
+  showFacts();
   redrawSequence();
   showTimeline(story.events);
   showRecords(story.states);
+}
+
+function showReason() {
+  const reason = story.states.order?.reason;
+  byId("story-reason").hidden = !reason;
+  byId("story-reason").textContent = `${isStoryOpen() ? "Fails" : "Failed"}: ${reason}.`;
+}
+
+function showFacts() {
+  const { productId, quantity, amount } = story.states.order ?? {};
+  const facts = { Opened: fullMomentText(story.openedAt) };
+  if (!isStoryOpen() && story.events.length > 0)
+    facts.Took = durationText(story.events.at(-1).sinceFirstMs);
+  if (productId) facts.Ordered = `${quantity} × ${productId}`;
+  if (amount) facts.Amount = amount;
+  const rows = Object.entries(facts).map(([name, value]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, String(value))),
+  );
+  byId("story-facts").replaceChildren(...rows);
 }
 
 function redrawSequence() {
@@ -92,12 +114,19 @@ function showWaits() {
 
 function waitRow({ what, sinceMs }) {
   const waitedMs = sinceMs + Date.now() - story.readAt;
-  return el("li", {}, `Waiting for ${durationText(waitedMs)}: ${what}.`);
+  return el("li", {}, `Waiting for ${ageText(waitedMs)}: ${what}.`);
 }
 
 /** Shipping decides whether it comes in time: the story shows what became of it. */
 async function cancelOrder() {
   const asked = chosenId;
+  const isSure = await askFirst({
+    title: `Cancel order ${shortId(asked)}?`,
+    text: "What was charged and reserved is given back, unless the order is shipped before that.",
+    action: "Cancel order",
+    keep: "Keep order",
+  });
+  if (!isSure) return;
   let said = "Asked to cancel.";
   try {
     await ask(`orders/${encodeURIComponent(asked)}/cancel`, {});
