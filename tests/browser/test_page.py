@@ -208,7 +208,8 @@ def test_orders_are_filtered_by_reason_and_by_time_and_have_dates(page: Page, sa
         return page.locator(f'#orders [data-id="{ids[day, name]}"]')
 
     for day, name in ids:
-        expect(row(day, name)).to_contain_text(f"{times[day].day} {times[day]:%b}", timeout=TIMEOUT_MS)
+        date = times[day].astimezone()  # as the browser has it
+        expect(row(day, name)).to_contain_text(f"{date.day} {date:%b}", timeout=TIMEOUT_MS)
         expect(row(day, name)).to_contain_text(name)  # why it fails, also while it is open
     reason = page.get_by_label("Why they fail")
     reason.select_option("StockFailed")

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sagactl.local import dynamodb, localstack, locks, programs
 from sagactl.local.localstack import Instance
+from sagactl.paths import PROJECT
 
 PORT = 4599
 FOREIGN = (
@@ -54,6 +56,15 @@ def test_a_setting_that_is_meant_for_this_one_is(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SAGA_LOCALSTACK_LAMBDA_RETRY_BASE_DELAY", "60")
     monkeypatch.setenv("SAGA_LOCALSTACK_DEBUG", "1")
     assert (environment()["LAMBDA_RETRY_BASE_DELAY"], environment()["DEBUG"]) == ("60", "1")
+
+
+def test_a_container_has_the_same_settings_where_it_has_any() -> None:
+    compose = yaml.safe_load((PROJECT / "infra/compose.yaml").read_text())
+    settings = compose["services"]["localstack"]["environment"]
+    here = environment()
+    shared = {name: value.rpartition(":-")[2].rstrip("}") for name, value in settings.items() if name in here}
+    assert "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC" in shared
+    assert shared == {name: here[name] for name in shared}
 
 
 def test_dynamodb_local_gets_the_java_that_was_found_and_any_letters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,8 +94,8 @@ function showReason() {
 function showFacts() {
   const { productId, quantity, amount } = story.states.order ?? {};
   const facts = { Opened: fullMomentText(story.openedAt) };
-  if (!isStoryOpen() && story.events.length > 0)
-    facts.Took = durationText(story.events.at(-1).sinceFirstMs);
+  const last = story.events.findLast((event) => !event.isRepeat);
+  if (last && !isStoryOpen()) facts.Took = durationText(last.sinceFirstMs);
   if (productId) facts.Ordered = `${quantity} × ${productId}`;
   if (amount) facts.Amount = amount;
   const rows = Object.entries(facts).map(([name, value]) =>
