@@ -53,7 +53,7 @@ def stack(heard: Heard) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[httpx.Client]:
-    with served(lambda: stack, port=0) as address, httpx.Client(base_url=address) as client:
+    with served(lambda: stack, port=0) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 
