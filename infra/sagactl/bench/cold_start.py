@@ -17,7 +17,12 @@ RATIO_MAX = 1.25
 HTTP_RATIO_MAX = 1.4  # Powertools' router comes on top
 _SETTINGS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _MAKE_CLIENTS = "import boto3\nfor name in {names}: boto3.client(name)"
-_PRINT_CLIENTS = "import boto3\nmake = boto3.client\nboto3.client = lambda name: print(name) or make(name)\n{own}"
+_PRINT_CLIENTS = """
+import boto3
+make = boto3.client
+boto3.client = lambda name, **options: print(name) or make(name, **options)
+{own}
+"""
 
 
 def ratio_max(function: Function) -> float:
