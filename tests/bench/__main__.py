@@ -1,4 +1,4 @@
-"""Measures the choreography, Step Functions and the bare SDK calls, on one LocalStack in one run.
+"""Measures the choreography, Step Functions, a durable function and the bare SDK calls, on one LocalStack in one run.
 
 `make bench` runs it. It writes the figures to .saga/bench/peers.json.
 """
@@ -6,11 +6,23 @@
 import json
 from typing import Any
 
-from bench.peers import Peer, bare_calls, choreography, deploy_orchestrated, express, orchestrated_usage, standard
+from bench import faults
+from bench.peers import (
+    Peer,
+    bare_calls,
+    choreography,
+    deploy_orchestrated,
+    durable,
+    durable_usage,
+    express,
+    orchestrated_usage,
+    standard,
+)
 from support.isolation import isolate
 from support.ports import free_port
 
 from sagactl.bench import load, timing
+from sagactl.bench.meter import PRICES
 from sagactl.bench.timing import Run
 from sagactl.local import localstack
 from sagactl.paths import STATE
@@ -33,6 +45,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "peers.json").write_text(json.dumps(found, indent=1))
     show(found)
+    assert found["faults"] == {name: left._asdict() for name, left in faults.EXPECTED.items()}
 
 
 def measure(where: aws.Target) -> dict[str, Any]:
@@ -45,21 +58,29 @@ def measure(where: aws.Target) -> dict[str, Any]:
     with (
         timing.watching(dynamodb, stack.table("order")) as ours,
         timing.watching(dynamodb, outputs["Orders"]) as theirs,
+        durable(where, outputs, theirs) as durable_function,
     ):
         peers = {
             "choreography": choreography(stack, ours),
             "standard": standard(where, outputs, theirs),
             "express": express(where, outputs),
+            "durable": durable_function,
             "bare_calls": bare_calls(where, "bare-calls"),
         }
         runs = {name: _runs(name, peer) for name, peer in peers.items()}
-    with step("Counting what the state machines use"):
+    with step("Counting what the state machines and the durable function use"):
         usage = orchestrated_usage(where, outputs)
+        for path, used in durable_usage().items():
+            usage[path] |= used
+    with step("Crash points of the state machine"):
+        left = faults.StateMachines(where, outputs).put_through()
     with step("Orders of one product, and of a hundred"):
         stock = {"one product": _stock(stack, 1), "a hundred products": _stock(stack, 100)}
-    cost = {kind: {path: used[kind].fields() for path, used in usage.items()} for kind in ("standard", "express")}
+    kinds = next(iter(usage.values()))
+    cost = {kind: {path: used[kind].fields() for path, used in usage.items()} for kind in kinds}
     transitions = {path: used["standard"].counts["transitions"] for path, used in usage.items()}
-    return {"runs": runs, "cost": cost, "transitions": transitions, "stock": stock}
+    faulty = {name: each._asdict() for name, each in left.items()}
+    return {"runs": runs, "cost": cost, "transitions": transitions, "stock": stock, "faults": faulty}
 
 
 def _runs(name: str, peer: Peer) -> dict[str, Any]:
@@ -87,15 +108,21 @@ def _fields(done: Run) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    shown = table("", "p50 ms", "p99 ms", *(f"{number} in flight" for number in IN_FLIGHT), "$ a million")
+    shown = table("", "p50 ms", "p99 ms", *(f"{number} in flight" for number in IN_FLIGHT))
     for name, run in found["runs"].items():
         times = [f"{run[key] * 1000:.0f}" for key in ("p50_seconds", "p99_seconds")]
-        rates = [str(rate) for rate in run["per_second"].values()]
-        dollars = "-"
-        if name in found["cost"]:
-            dollars = f"{found['cost'][name]['completed']['dollars_per_million']:.2f}"
-        shown.add_row(name, *times, *rates, dollars)
+        shown.add_row(name, *times, *map(str, run["per_second"].values()))
     out.print(shown)
+    paths = next(iter(found["cost"].values()))
+    dollars = table("$ a million", *paths)
+    for kind, used in found["cost"].items():
+        dollars.add_row(kind, *(f"{used[path]['dollars_per_million']:.2f}" for path in paths))
+    out.print(dollars)
+    out.print(f"Prices that were not read at their source: {', '.join(PRICES['not_read_at_their_source']['prices'])}")
+    left = table("crash point of the state machine", *faults.Left._fields)
+    for name, each in found["faults"].items():
+        left.add_row(name, *each.values())
+    out.print(left)
     for name, run in found["stock"].items():
         out.print(f"{name}: {run}")
 

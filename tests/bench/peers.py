@@ -5,11 +5,13 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import boto3
+from bench.durable import deployment, run
+from bench.durable.saga import in_functions, in_steps, of_services, saga
 from botocore import xform_name
 from botocore.config import Config
 
@@ -26,6 +28,7 @@ from sagactl.stack.deployed_stack import Stack
 
 FOLDER = PROJECT / "tests/bench/orchestrated"
 _TABLES = ("ORDERS", "PAYMENTS", "RESERVATIONS", "SHIPMENTS", "STOCK")
+_STOCKED = {"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}}
 _ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # arguments added by the meter, and by the SDK
 
 
@@ -39,6 +42,9 @@ class Peer(NamedTuple):
     closed: OrderWaiter
 
 
+type Task = Callable[[dict[str, Any], object], None]
+
+COMPARED = ("completed", "payment_failed", "stock_failed", "shipment_failed")
 WANTED: dict[str, Any] = {"productId": PRODUCT, "quantity": 1, "amount": 1}
 
 
@@ -56,6 +62,11 @@ def deploy_orchestrated(where: aws.Target) -> dict[str, str]:
     options = ["--stack-name", "orchestrated", "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"]
     sam(where, ["deploy", "-t", f"{build}/template.yaml", "--region", "us-east-1", *bucket, *options])
     return aws.stack_outputs(aws.Target(where.endpoint_url, "orchestrated"))
+
+
+def environment(outputs: dict[str, str]) -> dict[str, str]:
+    """The variables that tell the task functions their tables."""
+    return {name: outputs[name.capitalize()] for name in _TABLES}
 
 
 def standard(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Peer:
@@ -82,6 +93,18 @@ def express(where: aws.Target, outputs: dict[str, str]) -> Peer:
         return statuses[answer["status"]]
 
     return Peer(place, lambda status: status)
+
+
+@contextmanager
+def durable(where: aws.Target, outputs: dict[str, str], watcher: Watcher) -> Iterator[Peer]:
+    with deployment.deployed(where, environment(outputs)) as start:
+
+        def place(_: int) -> str:
+            order_id = str(uuid.uuid4())
+            start(WANTED | {"orderId": order_id})
+            return order_id
+
+        yield Peer(place, watcher.closed)
 
 
 def bare_calls(where: aws.Target, bus: str) -> Peer:
@@ -128,9 +151,20 @@ def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, 
 
     Transitions are counted in the executions' histories; units are counted by running the same tasks again here.
     """
-    stocked = {"productId": {"S": PRODUCT}, "available": {"N": str(UNITS)}}
-    where.client("dynamodb").put_item(TableName=outputs["Stock"], Item=stocked)
-    found: dict[str, dict[str, Usage]] = {}
+    where.client("dynamodb").put_item(TableName=outputs["Stock"], Item=_STOCKED)
+    with metered_tasks() as (meter, handlers):
+        return {name: _usage(where, outputs, meter, handlers, PATHS[name].way.wanted) for name in COMPARED}
+
+
+def durable_usage() -> dict[str, dict[str, Usage]]:
+    """Returns what an order on each path uses as a durable function, its services inside it or functions themselves."""
+    with metered_tasks() as (meter, handlers):
+        return {name: _durable_usage(meter, handlers, PATHS[name].way.wanted) for name in COMPARED}
+
+
+@contextmanager
+def metered_tasks() -> Iterator[tuple[Meter, dict[str, Task]]]:
+    """The task functions in this process, by the service, on a metered DynamoDB Local with stock."""
     with running() as serial:
         dynamodb = serial.stack.client("dynamodb")
         for name in _TABLES:
@@ -141,27 +175,24 @@ def orchestrated_usage(where: aws.Target, outputs: dict[str, str]) -> dict[str, 
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
                 KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
             )
-        dynamodb.put_item(TableName="STOCK", Item=stocked)
-        handlers = _handlers()
-        for name in ("completed", "payment_failed", "stock_failed", "shipment_failed"):
-            found[name] = _usage(where, outputs, serial.meter, handlers, PATHS[name].way.wanted)
-    return found
+        dynamodb.put_item(TableName="STOCK", Item=_STOCKED)
+        yield serial.meter, _handlers()
 
 
-def _handlers() -> dict[str, Callable[..., None]]:
-    """Loads the task functions into this process. The keys are their logical IDs."""
+def _handlers() -> dict[str, Task]:
+    """Loads the task functions into this process."""
     os.environ.update({name: name for name in _TABLES})
     handlers = {}
     for path in (FOLDER / "functions").glob("*.py"):
         spec: Any = importlib.util.spec_from_file_location(f"orchestrated_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        handlers[f"{path.stem.capitalize()}Function"] = module.handler
+        handlers[path.stem] = module.handler
     return handlers
 
 
 def _usage(
-    where: aws.Target, outputs: dict[str, str], meter: Meter, handlers: dict[str, Callable[..., None]], order: Any
+    where: aws.Target, outputs: dict[str, str], meter: Meter, handlers: dict[str, Task], order: Any
 ) -> dict[str, Usage]:
     client = where.client("stepfunctions")
     order = order | {"orderId": str(uuid.uuid4())}
@@ -172,7 +203,7 @@ def _usage(
     tasks = [event["lambdaFunctionScheduledEventDetails"] for event in events if "Scheduled" in event["type"]]
     with meter.into(Usage()) as usage:
         for task in tasks:
-            name = next(name for name in handlers if name in task["resource"])
+            name = next(name for name in handlers if f"{name.capitalize()}Function" in task["resource"])
             with suppress(Exception):  # which the state machine catches
                 handlers[name](json.loads(task["input"]), None)
     usage.counts.update(api_requests=1, invocations=len(tasks))
@@ -181,3 +212,24 @@ def _usage(
     by_kind["standard"].counts["transitions"] = len(entered)
     by_kind["express"].counts.update(express_requests=1, express_chunks=1)
     return by_kind
+
+
+def _durable_usage(meter: Meter, handlers: dict[str, Task], order: dict[str, Any]) -> dict[str, Usage]:
+    return {
+        "durable": _durably(meter, saga(in_steps(of_services(handlers))), order),
+        "durable_functions": _durably(meter, saga(in_functions), order, handlers),
+    }
+
+
+def _durably(meter: Meter, handler: Any, order: dict[str, Any], functions: dict[str, Task] | None = None) -> Usage:
+    """`functions` are invoked by the durable one."""
+    with meter.into(Usage()) as usage, run.running(handler, functions=functions) as service:
+        ran = service.ended(service.start(order | {"orderId": str(uuid.uuid4())}))
+    invoked = ran.operations - 1 if functions else 0
+    usage.counts.update(
+        api_requests=1,
+        invocations=ran.invocations + invoked,
+        durable_operations=ran.operations,
+        durable_bytes=ran.bytes_written,
+    )
+    return usage

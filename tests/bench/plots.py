@@ -8,11 +8,18 @@ from typing import Any
 import matplotlib as mpl  # pyright: ignore[reportMissingImports]  # in an environment of its own
 import matplotlib.pyplot as plt  # pyright: ignore[reportMissingImports]
 
-COLOURS = {"choreography": "#2c8a57", "standard": "#b5433a", "express": "#a97a10", "bare_calls": "#777777"}
+COLOURS = {
+    "choreography": "#2c8a57",
+    "standard": "#b5433a",
+    "express": "#a97a10",
+    "durable": "#3b6fb0",
+    "bare_calls": "#777777",
+}
 NAMES = {
     "choreography": "choreography",
     "standard": "Step Functions Standard",
     "express": "Step Functions Express",
+    "durable": "Lambda durable function",
     "bare_calls": "the bare SDK calls",
 }
 
@@ -34,11 +41,11 @@ def main(measured: Path, plots: Path) -> None:
 def cost(axes: Any, read: dict[str, Any]) -> None:
     paths = list(read["peers"]["cost"]["standard"])
     dollars = {"choreography": [read["cost"]["paths"][path]["dollars_per_million"] for path in paths]}
-    for kind, used in read["peers"]["cost"].items():
-        dollars[kind] = [used[path]["dollars_per_million"] for path in paths]
+    for kind in ("standard", "express", "durable"):
+        dollars[kind] = [read["peers"]["cost"][kind][path]["dollars_per_million"] for path in paths]
     for number, (name, heights) in enumerate(dollars.items()):
-        places = [place + (number - 1) * 0.27 for place in range(len(paths))]
-        bars = axes.bar(places, heights, 0.25, label=NAMES[name], color=COLOURS[name])
+        places = [place + (number - 1.5) * 0.21 for place in range(len(paths))]
+        bars = axes.bar(places, heights, 0.2, label=NAMES[name], color=COLOURS[name])
         axes.bar_label(bars, fmt="%.0f", fontsize=8)
     axes.set_xticks(range(len(paths)), [path.replace("_", " ") for path in paths])
     axes.set_ylabel("$ a million sagas")

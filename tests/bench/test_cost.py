@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 import pytest
+from bench.peers import COMPARED
 from typer.testing import CliRunner
 
 from sagactl.bench.conflicts import conflicts
@@ -142,6 +143,11 @@ def test_the_documentation_says_the_same(found: Measured, name: str) -> None:
     cost = COSTS[name]
     figures = [cost.events, cost.invocations, cost.write_units, cost.read_units, found.walked[name].saga.dollars]
     row = [name.replace("_", " "), *map(str, figures)]
+    assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()
+
+
+def test_the_comparison_has_the_same_dollars(found: Measured) -> None:
+    row = ["choreography", *(found.walked[path].saga.dollars for path in COMPARED)]
     assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()
 
 
