@@ -95,7 +95,7 @@ check: setup-checkov-npm ## Run linters and type checker, and compare the templa
 	@.venv/bin/mypy functions infra/sagactl tests
 	@.saga/npm/node_modules/.bin/biome check --error-on-warnings
 	@.venv/bin/python -m sagactl.checks
-	@.venv/bin/cfn-lint template.yaml
+	@.venv/bin/cfn-lint template.yaml infra/observability.yaml
 	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
 	@.saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
 	@git ls-files -z -- ':!*.txt' | xargs -0 .saga/checkov/venv/bin/detect-secrets-hook \

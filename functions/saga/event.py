@@ -3,7 +3,7 @@
 The events of this saga are in contracts/events.py. Nothing in this package knows them.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Self
@@ -46,6 +46,10 @@ class Timestamp(str):
     @classmethod
     def now(cls) -> Self:
         return cls.of(datetime.now(UTC))
+
+    def milliseconds_since(self, earlier: "Timestamp") -> int:
+        passed = datetime.fromisoformat(self) - datetime.fromisoformat(earlier)
+        return passed // timedelta(milliseconds=1)
 
 
 class Metadata(Struct, frozen=True, rename="camel", omit_defaults=True):

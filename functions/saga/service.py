@@ -74,7 +74,8 @@ class Service[S: State]:
             try:
                 event = self._read(envelope)
                 logger.append_keys(orderId=str(event.order_id))  # in lower case
-                outcome = self.learn(event, Timestamp.now(), opens=type(event) is self.opened_by)
+                now = Timestamp.now()
+                outcome = self.learn(event, now, opens=type(event) is self.opened_by)
                 if outcome.told is not None:
                     self._tell(outcome.entry, self.tells[outcome.told], envelope, event)
             except Exception as error:
@@ -83,7 +84,12 @@ class Service[S: State]:
                 logger.error(f"{type(error).__name__}: {error}")
                 raise
             message = "heard again" if outcome.repeated else "heard"
-            logger.info(message, decided=outcome.entry.state.status, told=outcome.told or "nothing")
+            logger.info(
+                message,
+                decided=outcome.entry.state.status,
+                told=outcome.told or "nothing",
+                ageMs=now.milliseconds_since(outcome.entry.opened_at),
+            )
 
     def learn(self, event: Event, at: Timestamp, *, opens: bool = False) -> Outcome[S]:
         """Decides what an event means and records it, unless that was done before. Tells nothing.

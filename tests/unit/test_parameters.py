@@ -32,6 +32,7 @@ TURNED_ON = [
     ("HasArchive",        "ArchiveDays",    "0",      "1"),
     ("HasAlarmTopic",     "AlarmTopicArn",  "",       "arn:aws:sns:eu-central-1:123456789012:alarms"),
     ("CreatesApiLogsRole", "ApiLogsRole",   "existing", "create"),
+    ("HasBusLogs",        "BusLogLevel",    "OFF",    "ERROR"),
 ]  # fmt: skip
 
 
