@@ -18,6 +18,7 @@ from bench.peers import (
     orchestrated_usage,
     standard,
 )
+from bench.split import STEPS, split
 from support.isolation import isolate
 from support.ports import free_port
 
@@ -26,6 +27,7 @@ from sagactl.bench.meter import PRICES
 from sagactl.bench.timing import Run
 from sagactl.local import localstack
 from sagactl.paths import STATE
+from sagactl.signals import leave_blocks_first
 from sagactl.stack import aws
 from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
@@ -38,6 +40,7 @@ IN_FLIGHT = (1, 4, 16)
 
 def main() -> None:
     isolate()
+    leave_blocks_first()  # so that no LocalStack is left
     port = free_port()
     with localstack.running(port):
         found = measure(aws.target(port=port))
@@ -68,6 +71,9 @@ def measure(where: aws.Target) -> dict[str, Any]:
             "bare_calls": bare_calls(where, "bare-calls"),
         }
         runs = {name: _runs(name, peer) for name, peer in peers.items()}
+        with step("Where an order's time goes"):
+            divided = split(stack, ours.closed, ORDERS_ALONE)
+        divided["call"] = runs["bare_calls"]["p50_seconds"] * 1000 / peers["bare_calls"].calls
     with step("Counting what the state machines and the durable function use"):
         usage = orchestrated_usage(where, outputs)
         for path, used in durable_usage().items():
@@ -80,7 +86,7 @@ def measure(where: aws.Target) -> dict[str, Any]:
     cost = {kind: {path: used[kind].fields() for path, used in usage.items()} for kind in kinds}
     transitions = {path: used["standard"].counts["transitions"] for path, used in usage.items()}
     faulty = {name: each._asdict() for name, each in left.items()}
-    return {"runs": runs, "cost": cost, "transitions": transitions, "stock": stock, "faults": faulty}
+    return {"runs": runs, "split": divided, "cost": cost, "transitions": transitions, "stock": stock, "faults": faulty}
 
 
 def _runs(name: str, peer: Peer) -> dict[str, Any]:
@@ -113,6 +119,14 @@ def show(found: dict[str, Any]) -> None:
         times = [f"{run[key] * 1000:.0f}" for key in ("p50_seconds", "p99_seconds")]
         shown.add_row(name, *times, *map(str, run["per_second"].values()))
     out.print(shown)
+    where = table("where an order's time goes", "p50 ms", "its SDK calls alone, ms")
+    divided = found["split"]
+    for name, (what, calls) in STEPS.items():
+        where.add_row(what, f"{divided[name]:.0f}", f"{calls * divided['call']:.0f}")
+    where.add_row(
+        "all together", f"{divided['all']:.0f}", f"{sum(calls for _, calls in STEPS.values()) * divided['call']:.0f}"
+    )
+    out.print(where)
     paths = next(iter(found["cost"].values()))
     dollars = table("$ a million", *paths)
     for kind, used in found["cost"].items():

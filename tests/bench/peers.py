@@ -35,11 +35,13 @@ _ADDED = ("ReturnConsumedCapacity", "ClientRequestToken")  # arguments added by 
 class Peer(NamedTuple):
     """`place` starts an order, and `closed` waits until it is closed.
 
-    Where `place` waits itself, it returns the status, and `closed` only passes that on.
+    Where `place` waits itself, it returns the status, and `closed` only passes that on. `calls` are the SDK calls that
+    an order takes, where it takes nothing else.
     """
 
     place: OrderPlacer
     closed: OrderWaiter
+    calls: int = 0
 
 
 type Task = Callable[[dict[str, Any], object], None]
@@ -124,7 +126,7 @@ def bare_calls(where: aws.Target, bus: str) -> Peer:
             getattr(client[service], xform_name(operation))(**arguments)
         return "COMPLETED"
 
-    return Peer(place, lambda status: status)
+    return Peer(place, lambda status: status, len(calls))
 
 
 def _recorded() -> tuple[list[tuple[str, str, str]], str]:

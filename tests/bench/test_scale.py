@@ -5,6 +5,12 @@ from sagactl.bench.cost import PATHS, walk
 from sagactl.bench.serial import running
 
 
+def test_sizes_go_by_tens_as_far_as_wanted() -> None:
+    assert scale.sizes(10_000) == [100, 1_000, 10_000]
+    assert scale.sizes(99_999) == [100, 1_000, 10_000]
+    assert scale.sizes(100_000)[-1] == 100_000
+
+
 def test_nothing_costs_more_with_a_thousand_orders_than_with_a_hundred() -> None:
     with running() as serial:
         walk(serial, PATHS["completed"], "the order that is copied")

@@ -15,6 +15,7 @@ from support.isolation import isolate
 
 from sagactl.design.ways import PRODUCT
 from sagactl.page import serving
+from sagactl.signals import leave_blocks_first
 from sagactl.stack import journal, shop
 from sagactl.stack.deployed_stack import Stack
 
@@ -33,6 +34,7 @@ NOTE_ROWS = """() => {
 
 def main() -> None:
     isolate()
+    leave_blocks_first()  # so that no LocalStack is left
     with (
         deployed() as stack,
         serving.served(lambda: stack, port=0) as address,

@@ -19,6 +19,7 @@ from sagactl.design.ways import PRODUCT, UNITS, all_ways
 from sagactl.local import localstack
 from sagactl.page import serving
 from sagactl.paths import PROJECT
+from sagactl.signals import leave_blocks_first
 from sagactl.stack import aws, shop
 from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
@@ -48,6 +49,7 @@ type Scheme = Literal["light", "dark"]
 
 def main() -> None:
     isolate()
+    leave_blocks_first()  # so that no LocalStack is left
     port = free_port()
     with localstack.running(port):
         where = aws.target(port=port)

@@ -16,6 +16,7 @@ from support.ports import free_port
 
 from sagactl.design.ways import PRODUCT, UNITS
 from sagactl.local import localstack
+from sagactl.signals import leave_blocks_first
 from sagactl.stack import aws, shop
 from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
@@ -28,6 +29,7 @@ def main() -> None:
     seed = parser.parse_args().seed
     print(f"Seed {seed}. The same faults again: make chaos SEED={seed}", flush=True)
     isolate()
+    leave_blocks_first()  # so that no LocalStack is left
     port = free_port()
     with localstack.running(port):
         where = aws.target(port=port)

@@ -1,4 +1,4 @@
-"""What a saga costs, and how long it takes, in tables that already hold 100, 1,000 and 10,000 orders."""
+"""What a saga costs, and how long it takes, in tables that already hold 100, 1,000, 10,000 ... orders."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from sagactl.bench.serial import Serial, running
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import Stack
 
-SIZES = (100, 1_000, 10_000)
+_FEWEST = 100
 _SAGAS = 20  # measured at each size
 _ITEMS_MAX = 25  # of one BatchWriteItem
 _ID_LENGTH = 36
@@ -29,13 +29,19 @@ class _MeteredStack(Stack):
         return boto3.client(service)  # type: ignore[call-overload]  # boto3's types know clients by literal names only
 
 
-def measured() -> Iterator[dict[str, Any]]:
+def sizes(most: int) -> list[int]:
+    """Returns 100, 1,000, 10,000 ... as far as `most`."""
+    found = itertools.takewhile(lambda size: size <= most, (_FEWEST * 10**power for power in itertools.count()))
+    return list(found)
+
+
+def measured(most: int) -> Iterator[dict[str, Any]]:
     """Gives the figures of each size in turn. The orders in the tables are copies of one that the functions closed."""
     with running() as serial:
         walk(serial, PATHS["completed"], "the order that is copied")
         items = list(_items(serial))
         orders = 1
-        for size in SIZES:
+        for size in sizes(most):
             _copy(serial, items, size - orders)
             orders = size
             yield _measure(serial, size)

@@ -1,19 +1,26 @@
 """`saga bench scale`: what a saga costs, and how long it takes, when the tables hold more and more orders."""
 
-from sagactl.bench.scale import SIZES, measured
+from typing import Annotated
+
+import typer
+
+from sagactl.bench.scale import measured, sizes
 from sagactl.commands.options import Json
 from sagactl.terminal import progress, result, table
 
 _COLUMNS = ("orders", "write_units", "read_units", "journal_write_units", "watchdog_pages", "list_read_units")
 
 
-def scale(as_json: Json = False) -> None:
-    """Measure a saga when the tables hold 100, 1,000 and 10,000 orders.
+def scale(
+    most: Annotated[int, typer.Option("--most", min=100, help="As many orders as the tables get at most.")] = 10_000,
+    as_json: Json = False,
+) -> None:
+    """Measure a saga when the tables hold 100, 1,000, 10,000 ... orders.
 
     Its cost must not grow. The other orders are copies of one that the functions
     closed, written into the tables.
     """
-    rows = list(progress(measured(), "Measuring", len(SIZES)))
+    rows = list(progress(measured(most), "Measuring", len(sizes(most))))
     shown = table("orders", "writes", "reads", "journal writes", "watchdog pages", "saga orders reads", "ms a saga")
     for column in shown.columns:
         column.justify = "right"
