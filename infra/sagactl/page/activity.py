@@ -72,14 +72,20 @@ class RecentActivity:
         The first reading has no events: what happened before is not new.
         """
         try:
-            return self._read(self._cache.get())
+            return self._news(self._cache.get())
         except (SagaError, BotoCoreError, ClientError) as error:
             self._cache.forget()
             self._memory = Memory()
             return {"down": str(error)}
 
+    def _news(self, stack: Stack) -> dict[str, Any]:
+        try:
+            return self._read(stack)
+        except (BotoCoreError, ClientError):
+            stack.where.check()  # says more plainly that nobody is there
+            raise
+
     def _read(self, stack: Stack) -> dict[str, Any]:
-        stack.where.check()
         memory = self._memory
         new = self._new_items(stack)
         now = monotonic()

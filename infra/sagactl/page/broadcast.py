@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from sagactl.page.activity import RecentActivity
 
 PERIOD_SECONDS = 0.5
-BUSY_PERIOD_SECONDS = 0.15  # while events come, so that they are shown at once
+BUSY_PERIOD_SECONDS = 0.2  # while events come, so that they are shown at once
 _MESSAGES_MAX = 100  # waiting for one listener
 
 

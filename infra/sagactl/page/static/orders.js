@@ -6,7 +6,7 @@ import { emptyText, isFiltered, query, showAll, startFilters } from "./filters.j
 import { ageText, durationText, momentText, shortId, statusBadge } from "./format.js";
 
 const AGES_PERIOD_MS = 1000;
-const REFRESH_PERIOD_MS = 500; // at most that often, however many events come
+const REFRESH_PERIOD_MS = 1000; // at most that often, however many events come
 const OPEN = ["PENDING", "FAILING"];
 const NONE_SOUGHT = "No order in this list starts with that. Press Enter to look for a full ID.";
 const LOOKED_PART = "None among those looked at so far. Older looks further back.";
