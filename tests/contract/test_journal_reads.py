@@ -107,6 +107,21 @@ def test_a_page_far_down_costs_what_the_first_does(stack: Stack, counted: Any) -
     assert not {one.order_id for one in found} & {one.order_id for one in newest}
 
 
+def test_whoever_looks_at_orders_until_some_are_found_reads_no_more_than_those_and_a_page_of_each_list(
+    stack: Stack, counted: Any
+) -> None:
+    looked_at = 5 * PAGE
+    with counted() as seen:
+        newest = journal.newest(stack, STATES, page=PAGE)
+        assert len(list(itertools.islice(newest, looked_at))) == looked_at
+    assert looked_at <= seen["read"] <= looked_at + PAGE * (len(shards("")) + 1)
+
+
+def test_a_period_that_ends_before_it_begins_has_no_orders_and_no_state_has_none(stack: Stack) -> None:
+    assert journal.orders(stack, limit=PAGE, since="2026-01-02", before="2026-01-01") == []
+    assert journal.orders(stack, [], limit=PAGE) == []
+
+
 def test_nothing_is_listed_twice_or_left_out_from_page_to_page(stack: Stack) -> None:
     seen: list[str] = []
     cursor = journal.END

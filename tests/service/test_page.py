@@ -199,7 +199,7 @@ def test_orders_are_listed_a_page_at_a_time_newest_first_each_once(page: httpx.C
 
 
 def test_orders_are_found_by_why_they_fail_and_by_when_they_opened(page: httpx.Client, function: Function) -> None:
-    declined, sold_out, later = (uuid.uuid4() for _ in range(3))
+    declined, sold_out, later, shipped = (uuid.uuid4() for _ in range(4))
     told(function, "PaymentFail", declined, timedelta(days=3))
     told(function, "StockFailed", sold_out, timedelta(days=3))
     told(function, "StockRelease", declined, timedelta(days=3, seconds=-1))
@@ -218,7 +218,10 @@ def test_orders_are_found_by_why_they_fail_and_by_when_they_opened(page: httpx.C
     assert found(**period, reason="StockFailed") == {str(sold_out): known[str(sold_out)]}
     assert found(reason="PaymentFail").keys() == {str(declined), str(later)}
     assert found(**period, reason="ShipmentFail") == {}
-    assert found(since=period["before"], before=period["since"]) == {}
+    assert found(reason="PaymentFail", since=period["before"]).keys() == {str(later)}
+    told(function, "OrderCancelled", shipped, timedelta(days=9))
+    told(function, "ShipmentOK", shipped, timedelta(days=9, seconds=-1))
+    assert found(reason="OrderCancelled") == {}  # too late: it did not fail
 
 
 def test_a_page_looks_at_so_many_orders_and_the_next_goes_on(

@@ -138,9 +138,9 @@ def orders(
 
 def newest(stack: Stack, states: Iterable[str], *, page: int, since: str = "0", before: str = END) -> Iterator[Summary]:
     """Yields what `orders` returns, and reads a page of each state's shards only when the one before is used up."""
-    if since > before:
-        return
     keys = list(itertools.chain.from_iterable(map(shards, states)))
+    if not keys or since > before:  # DynamoDB refuses such a query
+        return
     for item in _newest_first(stack, _ORDERS, keys, since, before, page):
         summary = _summary(item)
         if summary.cursor < before:
