@@ -48,7 +48,7 @@ quick: ## Test the reactions and the kernel in seconds, without LocalStack, Java
 	@.venv/bin/pytest --quiet --numprocesses=2 -k '(not explore or fault) and not backlog' $(QUICK)
 
 .PHONY: test-all
-test-all: test demo explore chaos samlocal walkthroughs ## Run what takes longer as well
+test-all: test demo explore mutate chaos samlocal walkthroughs ## Run what takes longer as well
 
 .PHONY: samlocal walkthroughs
 samlocal: setup-aws ## Run each function in sam local's containers, and Docker Compose, if Docker is there

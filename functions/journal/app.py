@@ -62,7 +62,7 @@ class Read(NamedTuple):
         }
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Writes down a batch of events. Only what failed goes back to the queue."""
     written = _write(event["Records"])

@@ -38,7 +38,6 @@ class HttpError(Exception):
     """A request that is refused and changes nothing; the response names each of its problems."""
 
     def __init__(self, status: HTTPStatus, *problems: str) -> None:
-        super().__init__(status, problems)
         self.status = status
         self.problems = problems
 
@@ -47,7 +46,6 @@ class Unavailable(Exception):
     """AWS fails, and the request may have been recorded all the same; the response has the order's ID."""
 
     def __init__(self, order_id: UUID, problem: str, **headers: str) -> None:
-        super().__init__(order_id, problem, headers)
         self.order_id = order_id
         self.problem = problem
         self.headers = headers

@@ -24,6 +24,8 @@ from saga.ledger import State
 
 OPEN_SHARDS = 4
 
+type Failure = PaymentFail | PaymentCancel | StockFailed | StockRelease | ShipmentFail
+
 
 class Order(State, frozen=True):
     """What has become of an order so far.
@@ -103,12 +105,12 @@ def settle_stock(event: StockFailed | StockRelease, order: Order | None) -> tupl
     return settle(event, order, stock_settled=True)
 
 
-def settle(event: Event, order: Order | None, **settled: bool) -> tuple[Order, type[OrderFailed] | None]:
+def settle(event: Failure, order: Order | None, **settled: bool) -> tuple[Order, type[OrderFailed] | None]:
     """Fails the order once payment and stock are both settled: nothing is charged or reserved any more."""
     order = order or opened(event)
     if not order.is_open:
         return order, None
-    reason = order.reason or getattr(event, "reason", None)  # the first reason stays
+    reason = order.reason or event.reason  # the first reason stays
     order = replace(order, status="FAILING", reason=reason, **settled)
     if not (order.payment_settled and order.stock_settled):
         return order, None

@@ -35,7 +35,7 @@ bus: Bus = EventBridgeBus(boto3.client("events", config=CONFIG), os.environ["BUS
 deadline = timedelta(seconds=int(os.environ["DEADLINE_SECONDS"]))
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Asks about what is due. Returns how many orders were told of, and how many are left for the next run.
 

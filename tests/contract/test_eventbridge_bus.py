@@ -71,10 +71,15 @@ def test_there_is_a_longer_pause_before_each_further_attempt(monkeypatch: pytest
 
 
 def test_what_is_refused_every_time_is_raised() -> None:
-    client = Client([OK, REFUSED], *[[REFUSED]] * (ATTEMPTS - 1))
-    with pytest.raises(NotTold, match="OrderExpired: ThrottlingException"):
-        tell(client, 2)
-    assert [orders(entries) for entries in client.asked] == [[0, 1], *[[1]] * (ATTEMPTS - 1)]
+    client = Client([OK, REFUSED, REFUSED], *[[REFUSED, REFUSED]] * (ATTEMPTS - 1))
+    with pytest.raises(NotTold, match=r"^OrderExpired: ThrottlingException; OrderExpired: ThrottlingException$"):
+        tell(client, 3)
+    assert [orders(entries) for entries in client.asked] == [[0, 1, 2], *[[1, 2]] * (ATTEMPTS - 1)]
+
+
+def test_an_answer_that_leaves_a_fact_out_is_not_taken_for_well() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        tell(Client([OK]), 2)
 
 
 def test_facts_are_told_in_batches_of_what_putevents_takes() -> None:

@@ -15,6 +15,7 @@ from order.reactions import OPEN_SHARDS, Order
 from saga.dynamodb import DynamoLedger
 from saga.event import Timestamp
 from saga.ledger import Conflict, Entry, Ledger
+from sagactl.design.template import resources
 from sagactl.local.functions import tables
 from sagactl.stack import expiry
 from sagactl.stack.deployed_stack import Stack
@@ -67,6 +68,17 @@ def test_all_are_read_as_long_as_there_is_time(ledger: Ledger[Order], orders: Op
     assert {str(entry.order_id) for entry in entries} <= {order.order_id for order in orders.read(lambda: True)}
 
 
+@pytest.mark.parametrize("implementation", ["dynamodb-local", "moto"], indirect=True)
+def test_of_a_long_shard_those_due_first_are_read(
+    ledger: Ledger[Order], orders: OpenOrders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("order.due.SHARD_MAX", 2)
+    for day in (3, 1, 2):
+        opened(ledger, due_at=Timestamp(f"2026-01-0{day}T00:00:00.000Z"))
+    long_due = [order.due_at for order in orders.read(lambda: True) if order.due_at < "2026-02"]
+    assert long_due == ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"]
+
+
 def test_moving_on_changes_the_due_time_and_nothing_else(ledger: Ledger[Order], orders: OpenOrders) -> None:
     entry = opened(ledger)
     orders.move_on(found(orders, entry), LATER)
@@ -117,6 +129,12 @@ OLD_INDEX = {
     ],
     "Projection": {"ProjectionType": "KEYS_ONLY"},
 }
+
+
+def test_the_old_index_may_be_kept_as_it_was_for_one_deployment() -> None:
+    """CloudFormation adds or deletes one index of a table at a time, and changes none."""
+    kept = [index["If"] for index in resources("AWS::DynamoDB::Table")["OrderTable"]["GlobalSecondaryIndexes"][1:]]
+    assert kept == [["KeepsOldOpenIndex", OLD_INDEX, {"Ref": "AWS::NoValue"}]]
 
 
 @pytest.fixture

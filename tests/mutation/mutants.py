@@ -1,4 +1,4 @@
-"""Prints every mutant of functions/ as a line of JSON. Mutmut makes them, in an environment of its own.
+"""Prints every mutant of some files of functions/ as a line of JSON. Mutmut makes them, in an environment of its own.
 
 Its own runner leaves out every function with a decorator, and all that stands outside of functions: the HTTP handlers,
 the properties, the attempts and time-outs. Here nothing is left out, and four kinds of change are added.
@@ -86,9 +86,11 @@ OPERATORS: list[tuple[type, Any]] = [
 ]
 
 
-def mutants(folder: Path) -> Iterator[Mutant]:
+def mutants(folder: Path, named: tuple[str, ...]) -> Iterator[Mutant]:
     for path in sorted(folder.rglob("*.py")):
-        yield from mutants_of(path.read_text(), str(path.relative_to(folder)))
+        file = str(path.relative_to(folder))
+        if file.startswith(named):
+            yield from mutants_of(path.read_text(), file)
 
 
 def mutants_of(code: str, file: str) -> Iterator[Mutant]:
@@ -159,5 +161,5 @@ def _where(places: Iterable[tuple[int, int, str]], line: int) -> str:
 
 
 if __name__ == "__main__":
-    for mutant in mutants(Path(sys.argv[1])):
+    for mutant in mutants(Path(sys.argv[1]), tuple(sys.argv[2:])):
         print(json.dumps(mutant._asdict()))

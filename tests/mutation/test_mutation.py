@@ -1,6 +1,11 @@
-"""What `make mutate` changes in a template, and what it says of the list of what makes no difference."""
+"""What `make mutate` changes, how a function is exchanged, and what is said of the list of what makes no difference."""
 
+import runpy
+from pathlib import Path
+
+import pytest
 from mutation.__main__ import compared
+from mutation.bodies import bodies, compiled, exchange
 from mutation.template import mutants
 
 TEMPLATE = """\
@@ -34,6 +39,31 @@ def test_every_value_of_a_template_is_changed() -> None:
         assert text in found[name], name
     assert len(set(found.values())) == len(found)
     assert all("Pattern: {Wait: 9}" in text for name, text in found.items() if name.startswith("Queue"))
+
+
+MODULE = """\
+class Sum:
+    def add(self, a, b=1):
+        return [a + one for one in [b]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sums"),
+    [
+        ("a + one", "a - one", [2]),
+        ("b=1", "b=2", None),
+        ("class Sum", "class Sum(dict)", None),
+    ],
+)
+def test_a_function_is_exchanged_where_nothing_around_it_changes(
+    tmp_path: Path, old: str, new: str, sums: list[int] | None
+) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(MODULE)
+    add = runpy.run_path(str(path))["Sum"]().add
+    is_exchanged = exchange(bodies(), compiled(MODULE, path), compiled(MODULE.replace(old, new), path))
+    assert (is_exchanged, add(3)) == (sums is not None, sums or [4])
 
 
 def test_the_list_has_exactly_what_nothing_notices() -> None:

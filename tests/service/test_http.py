@@ -148,6 +148,18 @@ def test_an_order_is_accepted_recorded_and_told(api: Api) -> None:
     assert told.timestamp == api.get(answer.order_id).content["openedAt"]
 
 
+def test_what_was_placed_is_logged_with_its_order(api: Api, key: str, logged: Logged) -> None:
+    order_id = api.post(key=key).order_id
+    placed = {"message": "placed", "orderId": str(order_id), "detailType": "OrderCreated"}
+    (line,) = map(json.loads, logged())
+    assert line | placed | {"decided": "PENDING", "told": "OrderCreated"} == line
+    api.hear(order_id, ShipmentOK)
+    logged()
+    api.post(key=key)
+    (line,) = map(json.loads, logged())
+    assert line | placed | {"decided": "COMPLETED", "told": "nothing"} == line
+
+
 def test_each_order_is_another(api: Api) -> None:
     assert api.post().order_id != api.post().order_id
     assert len(api.told()) == 2
@@ -202,6 +214,8 @@ def test_an_order_that_could_not_be_told_is_recorded_so_that_the_watchdog_sees_i
         answer = api.post(key=key)
     assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert answer.headers["Location"] == f"orders/{answer.order_id}"
+    problem = "orderId: recorded at most, and told to nobody. Repeat it with its Idempotency-Key"
+    assert (answer.content["message"], answer.content["problems"]) == ("Service Unavailable", [problem])
     assert (api.kept(), api.told()) == (kept + 1, [])
     assert api.get(answer.order_id).content["status"] == "PENDING"
     assert api.post(key=key).content["status"] == "PENDING"
@@ -227,6 +241,32 @@ def test_a_record_whose_answer_is_lost_is_one_order(
     again = api.post(key=key)
     assert (again.status, again.order_id, api.kept()) == (HTTPStatus.ACCEPTED, first.order_id, kept + 1)
     assert [event.name for event in api.told()] == ["OrderCreated"]
+
+
+def test_an_order_that_may_have_been_told_is_accepted(
+    api: Api, monkeypatch: pytest.MonkeyPatch, logged: Logged, counted: Counted
+) -> None:
+    monkeypatch.setattr(api.module.service.bus._client, "put_events", hanging)
+    assert api.post().status == HTTPStatus.ACCEPTED
+    failed, placed = map(json.loads, logged())
+    assert (failed["level"], failed["message"]) == ("ERROR", 'ReadTimeoutError: Read timeout on endpoint URL: "aws"')
+    assert (placed["message"], placed["told"]) == ("placed", "unknown")
+    assert counted()["Failures"] == 1
+
+
+def hanging(**_: Any) -> Any:
+    raise ReadTimeoutError(endpoint_url="aws")
+
+
+def test_a_bug_is_counted_and_logged_and_left_to_api_gateway(
+    api: Api, monkeypatch: pytest.MonkeyPatch, logged: Logged, counted: Counted
+) -> None:
+    monkeypatch.setattr(api.module.service.ledger, "client", None)
+    with pytest.raises(AttributeError):
+        api.post()
+    assert counted() == {"Failures": 1}
+    line = json.loads(logged()[-1])
+    assert (line["level"], line["message"].split(":")[0]) == ("ERROR", "AttributeError")
 
 
 def unanswered(patch: pytest.MonkeyPatch, ledger: Any, error: Exception) -> None:
@@ -497,6 +537,14 @@ def test_an_order_that_was_only_heard_of_has_no_details(api: Api) -> None:
     assert (shown["status"], [shown[name] for name in ORDER]) == ("COMPLETED", [None, None, None])
 
 
+def test_an_order_that_can_not_be_read_is_to_be_asked_for_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = api.post().order_id
+    monkeypatch.setattr(api.module.service.ledger.client, "get_item", hanging)
+    answer = api.get(order_id)
+    assert (answer.status, answer.order_id) == (HTTPStatus.SERVICE_UNAVAILABLE, order_id)
+    assert answer.content["problems"] == ["orderId: can't be read now. Ask again"]
+
+
 # -- cancelling an order ----------------------------------------------------------------------------------------------
 
 
@@ -516,8 +564,13 @@ def test_a_cancellation_is_logged_with_its_order(api: Api, logged: Logged) -> No
     logged()
     api.cancel(order_id)
     (line,) = map(json.loads, logged())
-    said = {"message": "cancelled", "orderId": str(order_id), "detailType": "OrderCancelled", "told": "OrderCancelled"}
-    assert line | said == line
+    said = {"message": "cancelled", "orderId": str(order_id), "detailType": "OrderCancelled"}
+    assert line | said | {"decided": "PENDING", "told": "OrderCancelled"} == line
+    api.hear(order_id, StockFailed, PaymentFail)
+    logged()
+    api.cancel(order_id)
+    (line,) = map(json.loads, logged())
+    assert line | said | {"decided": "FAILED", "told": "nothing"} == line
 
 
 def test_asking_again_tells_the_same_fact(api: Api) -> None:
@@ -572,6 +625,7 @@ def test_a_cancellation_that_was_not_told_is_told_when_asked_again(api: Api) -> 
     with refusing(api.module.service.bus._client, ATTEMPTS):
         answer = api.cancel(order_id)
     assert (answer.status, answer.order_id) == (HTTPStatus.SERVICE_UNAVAILABLE, order_id)
+    assert answer.content["problems"] == ["orderId: may not be cancelled. Ask again"]
     assert api.told() == []
     api.cancel(order_id)
     (told,) = api.told()

@@ -134,6 +134,40 @@ def test_a_large_batch_is_named_in_parts(
     assert max(map(len, named)) == 2
 
 
+def test_as_many_items_are_written_at_once_as_dynamodb_takes(
+    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    write = journal.app.dynamodb.batch_write_item
+
+    def written(RequestItems: dict[str, Any]) -> Any:  # noqa: N803  # boto3's name
+        asked.append(len(RequestItems[journal.table.name]))
+        return write(RequestItems=RequestItems)
+
+    monkeypatch.setattr(journal.app.dynamodb, "batch_write_item", written)
+    journal.write(*[record(story[0] | {"id": f"e{number}"}, f"m{number}") for number in range(60)])
+    assert sorted(asked) == [10, 25, 25]
+
+
+def test_a_summary_is_written_once_for_all_of_an_orders_events(
+    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which each cost a write unit, wherever in the batch they are."""
+    other = [said | {"detail": said["detail"] | {"orderId": str(uuid4())}} for said in story]
+    asked = []
+    update = journal.app.dynamodb.update_item
+
+    def updated(**arguments: Any) -> Any:
+        asked.append(arguments["Key"]["orderId"]["S"])
+        return update(**arguments)
+
+    monkeypatch.setattr(journal.app.dynamodb, "update_item", updated)
+    orders = [said["detail"]["orderId"] for said in (story[0], other[0])]
+    both = itertools.chain.from_iterable(zip([story[0]] * 3, [other[0]] * 3, strict=True))
+    journal.write(*[record(said | {"id": f"e{number}"}, f"m{number}") for number, said in enumerate(both)])
+    assert sorted(asked) == sorted(orders)
+
+
 STATES: list[tuple[str, str]] = [
     # what was told                                               the order's state
     ("OrderCreated",                                              "PENDING"),
@@ -258,6 +292,24 @@ def test_events_may_arrive_in_any_order(journal: Journal, story: list[dict[str, 
     assert summary["opened"] == f"{TIMES[OrderCreated]}#{order_of(story)}"
 
 
+def test_the_time_of_order_created_stays_that_arrived_in_between(
+    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created, paid, reserved, _ = story
+    journal.write(record(reserved))
+    earlier = journal.app.opened_earlier
+
+    def after_another_batch(*arguments: Any) -> Any:
+        monkeypatch.setattr(journal.app, "opened_earlier", earlier)
+        journal.write(record(created))
+        return earlier(*arguments)
+
+    monkeypatch.setattr(journal.app, "opened_earlier", after_another_batch)
+    assert journal.write(record(paid)) == []
+    *_, summary = journal.items(order_of(story))
+    assert summary["opened"] == f"{TIMES[OrderCreated]}#{order_of(story)}"
+
+
 MALFORMED = {
     "no JSON": "event",
     "no object": "[]",
@@ -292,9 +344,41 @@ def test_what_dynamodb_leaves_out_of_a_batch_is_written_by_itself(
     assert [event["eventId"] for event in events] == [said["id"] for said in story[1:3]]
 
 
-@pytest.mark.parametrize("failing", ["batch_write_item", "update_item", "put_item"])
+def test_what_can_not_be_written_by_itself_either_goes_back_to_the_queue(
+    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    put = journal.app.dynamodb.put_item
+
+    def refusing(Item: dict[str, Any], **asked: Any) -> Any:  # noqa: N803  # boto3's name
+        if Item.get("eventId") == {"S": story[1]["id"]}:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
+        return put(Item=Item, **asked)
+
+    def leaving_out(**asked: dict[str, list[Any]]) -> dict[str, Any]:
+        return {"UnprocessedItems": asked["RequestItems"]}
+
+    monkeypatch.setattr(journal.app.dynamodb, "batch_write_item", leaving_out)
+    monkeypatch.setattr(journal.app.dynamodb, "put_item", refusing)
+    assert journal.write(*[record(said, f"m{n}") for n, said in enumerate(story)]) == ["m1"]
+    [line] = map(json.loads, logged())
+    assert (line["message"], line["messageId"]) == ("not journaled", "m1")
+
+
+FAILING = {
+    "batch_write_item": "not journaled",
+    "update_item": "not in the order's summary",
+    "put_item": "not in the list of what arrived",
+}
+
+
+@pytest.mark.parametrize(("failing", "message"), FAILING.items())
 def test_a_line_about_a_failure_is_joined_to_each_event_that_it_concerns(
-    journal: Journal, story: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, logged: Logged, failing: str
+    journal: Journal,
+    story: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    logged: Logged,
+    failing: str,
+    message: str,
 ) -> None:
     def hangs(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
@@ -303,6 +387,7 @@ def test_a_line_about_a_failure_is_joined_to_each_event_that_it_concerns(
     messages = [f"m{n}" for n in range(len(story))]
     assert journal.write(*map(record, story, messages)) == messages
     lines = [json.loads(line) for line in logged()]
+    assert {line["message"] for line in lines} == {message}
     said = {(line["messageId"], line["orderId"], line["detailType"], line["correlation_id"]) for line in lines}
     events = [(str(order_of(story)), event["detail-type"], event["id"]) for event in story]
     assert said == {(message, *event) for message, event in zip(messages, events, strict=True)}

@@ -68,6 +68,10 @@ def tables() -> Iterator[str]:
             wanted_type = "N" if one["AttributeName"] in NUMBERS else "S"
             if one["AttributeType"] != wanted_type:
                 yield f"{name} has {one['AttributeName']} as {one['AttributeType']}; items have it as {wanted_type}"
+        for index in table.get("GlobalSecondaryIndexes", []):
+            one = index["If"][1] if "If" in index else index
+            if "ProjectionType" not in one["Projection"]:
+                yield f"{name} has an index {one['IndexName']} without a ProjectionType, which DynamoDB refuses"
 
 
 def queues() -> Iterator[str]:

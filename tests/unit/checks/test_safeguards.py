@@ -59,6 +59,10 @@ MISTAKES = {
     "a key of another type": (
         "AttributeName: dueAt, AttributeType: S", "AttributeName: dueAt, AttributeType: N", "OrderTable has dueAt as N",
     ),
+    "an index of nothing": (
+        "{ProjectionType: INCLUDE, NonKeyAttributes: [openedAt]}", "{NonKeyAttributes: [openedAt]}",
+        "OrderTable has an index due without a ProjectionType",
+    ),
     "logs under any name": (
         "LogGroupName: !Sub /saga/${AWS::StackName}/discarded", "LogGroupName: discarded", "DiscardedLogs needs a name",
     ),

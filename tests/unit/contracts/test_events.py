@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import FieldInfo, fields, replace
 from support.given import AT, ORDER_ID, a, detail, problems
 
-from contracts.events import EVENTS, PaymentCancel
+from contracts.events import EVENTS, OrderCreated, PaymentCancel
 from contracts.values import Amount, AmountOrZero, ProductId, Quantity, QuantityOrZero, Reason
 from saga.bus import ENTRIES_MAX
 from saga.event import HOPS_MAX, Event, Metadata, OrderId, Timestamp
@@ -178,6 +178,27 @@ def test_the_largest_event_is_under_2_kb(event: type[Event]) -> None:
     size = len(to_json(parse(raw | {"eventType": event.name}, event)))
     assert size < 2_000
     assert size * ENTRIES_MAX < 256_000
+
+
+def test_an_order_begins_with_order_created_alone() -> None:
+    assert [event.name for event in EVENTS.values() if event.opens] == ["OrderCreated"]
+
+
+TELLERS = {"Order": "order", "Payment": "payment", "Stock": "inventory", "Shipment": "shipping"}
+
+
+@EVERY_EVENT
+def test_an_event_is_told_by_the_owner_of_what_it_is_about(event: type[Event]) -> None:
+    [owner] = [service for subject, service in TELLERS.items() if event.name.startswith(subject)]
+    assert event.source == f"saga.{owner}"
+
+
+def test_a_pattern_is_said_in_words() -> None:
+    wrong = {"productId": "a b", "metadata": {"causationId": "\n"}}
+    assert problems(detail(a(OrderCreated)) | wrong, OrderCreated) == [
+        "productId: Expected `str` of 1 to 64 letters, digits, '.', '_', '-'",
+        "metadata: Expected `str` without control characters - at `$.causationId`",
+    ]
 
 
 def test_a_cancelled_payment_may_give_back_nothing() -> None:

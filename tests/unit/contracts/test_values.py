@@ -34,6 +34,22 @@ def test_an_amount_that_binary_arithmetic_has_made_inexact_is_refused() -> None:
         Amount.parse(0.1 + 0.2)
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("1", "expected a number, got str"),
+        (True, "expected a number, got bool"),
+        (0, "expected a number from 0.01 to 9999999999.99"),
+        (0.001, "expected a number from 0.01 to 9999999999.99"),
+        (1.005, "expected at most 2 decimals"),
+    ],
+)
+def test_what_is_no_amount_is_refused_in_words(value: object, problem: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole text is compared
+        Amount.parse(value)
+    assert str(refused.value) == problem
+
+
 @settings(deadline=None)
 @given(st.integers(1, 10**12 - 1))
 def test_every_amount_is_the_same_after_json(cents: int) -> None:

@@ -1,5 +1,6 @@
 """The watchdog asks about what is due, the oldest first, in time, and goes on where it stopped."""
 
+import json
 import logging
 import threading
 from collections import Counter
@@ -33,7 +34,6 @@ watchdog = load("order.watchdog")
 TIMEOUT_SECONDS = DEPLOYED.properties["Timeout"]
 CALL_SECONDS = 0.015
 PERIOD = timedelta(minutes=1)
-PAGE = 5_000  # entries of the index in 1 MB, about
 
 
 class Simulated:
@@ -46,6 +46,7 @@ class Simulated:
         self.now = now
         self.ships = ships
         self.call_seconds = CALL_SECONDS
+        self.page = 5_000  # entries of the index in 1 MB, about
         self.told: Counter[str] = Counter()
         self.refuses = False
         self.calls: Counter[str] = Counter()
@@ -86,9 +87,9 @@ class Simulated:
     def _query(self, **asked: Any) -> Iterator[Any]:
         shard = self._shards[int(asked["ExpressionAttributeValues"][":shard"]["N"])]
         items = sorted(shard.values(), key=lambda item: item["dueAt"]["S"])
-        for start in range(0, max(1, len(items)), PAGE):
+        for start in range(0, max(1, len(items)), self.page):
             self._call("Query", OPEN_SHARDS)
-            yield {"Items": items[start : start + PAGE]}
+            yield {"Items": items[start : start + self.page]}
 
     def update_item(self, **asked: Any) -> None:
         self._call("UpdateItem")
@@ -223,14 +224,36 @@ def test_a_call_that_hangs_in_the_last_moment_ends_before_the_run_does() -> None
     assert PERIOD.total_seconds() > TIMEOUT_SECONDS
 
 
+@pytest.mark.parametrize(("has_time", "number"), [(True, 100), (False, 10 * OPEN_SHARDS)])
+def test_the_index_is_read_page_by_page_while_there_is_time(has_time: bool, number: int) -> None:
+    aws = Simulated([late(number) for number in range(100)], NOW, ships=False)
+    aws.page = 10
+    client: Any = aws
+    read = DynamoOpenOrders(client, "OrderTable").read(lambda: has_time)
+    assert {UUID(order.order_id).int for order in read} == set(range(100 - number, 100))  # those due first
+
+
+def test_an_order_that_expires_is_logged(logged: Logged) -> None:
+    Simulated([late(0)], NOW, ships=False).run()
+    [line] = map(json.loads, logged())
+    said = {"message": "expired", "orderId": str(UUID(int=0)), "detailType": "OrderExpired", "told": "OrderExpired"}
+    assert line | said == line
+
+
 def test_metrics_come_before_telling_and_even_if_nothing_can_be_told(counted: Counted, logged: Logged) -> None:
-    aws = Simulated([late(1000), late(0), timedelta(0)], NOW, ships=False)
+    """One of the orders is due at this very moment."""
+    aws = Simulated([late(1000), late(-PERIOD.total_seconds()), timedelta(0)], NOW, ships=False)
     aws.refuses = True
     with pytest.raises(Exception, match="InternalFailure"):
         aws.run()
     metrics = {"OldestOpenSeconds": late(1060).total_seconds(), "OrdersDue": 2, "SagasExpired": 0, "Failures": 1}
     assert counted() == metrics
-    assert '"orders": 2' in logged()[-2]
+    left, failed = map(json.loads, logged()[-2:])
+    assert (left["level"], left["message"], left["orders"]) == ("WARNING", "left for the next run", 2)
+    assert (failed["level"], failed["message"]) == (
+        "ERROR",
+        f"NotTold: {'; '.join(['OrderExpired: InternalFailure'] * 2)}",
+    )
 
 
 @pytest.mark.usefixtures("_quiet")
@@ -298,7 +321,7 @@ def test_a_deadline_that_was_made_longer_holds_for_open_orders() -> None:
 
 @pytest.mark.parametrize("wanted", ["everything", 5, None, {}])
 def test_what_else_is_asked_for_is_refused(wanted: object) -> None:
-    with pytest.raises(ValueError, match="expire: expected"):
+    with pytest.raises(ValueError, match=r'^expire: expected "all", or a list of order ids$'):
         Simulated([], NOW, ships=False).run({"expire": wanted})
 
 

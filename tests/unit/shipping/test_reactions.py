@@ -5,7 +5,6 @@ from msgspec.structs import replace
 from support.given import a, cases, every_case, named
 
 from contracts.events import OrderCancelled, OrderExpired, PaymentOK, ShipmentFail, ShipmentOK, StockReserved
-from contracts.values import CANCELLED
 from saga.event import Event, Metadata
 from shipping.reactions import Shipment, cancel, expire, ship
 
@@ -20,9 +19,9 @@ REFUSED = Shipment(status="FAILED", paid=True, quantity=11, reason="quantity 11 
 EXPIRED = Shipment(status="FAILED", reason="the order expired")
 PAID_EXPIRED = Shipment(status="FAILED", paid=True, reason="the order expired")
 FITS_EXPIRED = Shipment(status="FAILED", quantity=10, reason="the order expired")
-ASKED_BACK = Shipment(status="FAILED", reason=CANCELLED)
-PAID_ASKED_BACK = Shipment(status="FAILED", paid=True, reason=CANCELLED)
-FITS_ASKED_BACK = Shipment(status="FAILED", quantity=10, reason=CANCELLED)
+ASKED_BACK = Shipment(status="FAILED", reason="cancelled by the customer")
+PAID_ASKED_BACK = Shipment(status="FAILED", paid=True, reason="cancelled by the customer")
+FITS_ASKED_BACK = Shipment(status="FAILED", quantity=10, reason="cancelled by the customer")
 
 THIS = Metadata(answers="this")
 OTHER = Metadata(answers="another")
