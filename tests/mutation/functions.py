@@ -51,6 +51,7 @@ RECORD = STATE / "mutation/tests.json"
 LIBRARIES = STATE / "mutation/libraries.json"
 ALIVE = STATE / "mutation/alive.json"
 TYPES = STATE / "mutation/mypy"
+AT_ONCE_SECONDS = 5  # in which most mutants are noticed
 SECONDS_MORE = 30  # which a trial may take beyond three times what its tests take
 
 
@@ -89,7 +90,7 @@ def packages() -> list[str]:
 
 def mutants(named: list[str]) -> list[Mutant]:
     """Returns those of the files whose names begin with one of these."""
-    arguments = [MUTMUT, PROJECT / "tests/mutation/mutants.py", FUNCTIONS, *named]
+    arguments = [str(MUTMUT), str(PROJECT / "tests/mutation/mutants.py"), str(FUNCTIONS), *named]
     made = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     return [Mutant(**json.loads(line)) for line in made.stdout.splitlines()]
 
@@ -155,16 +156,22 @@ class InPlace:
         return True
 
     def _trial(self, mutant: Mutant, items: dict[str, pytest.Item], found: Bodies) -> Trial:
-        wanted = chosen(mutant, self._tests)
+        wanted = first(chosen(mutant, self._tests), AT_ONCE_SECONDS)
 
         def run() -> bool:
             path = FUNCTIONS / mutant.file
             if not exchange(found, compiled(path.read_text(), path), compiled(mutant.code, path)):
                 return True
             pretend(path, mutant.code)
-            return all_pass([items[test.id] for test in wanted if test.id in items])
+            return all_pass([items[test.id] for test in wanted])
 
         return Trial(run, seconds_max(wanted))
+
+
+def first(tests: list[Test], seconds: float) -> list[Test]:
+    """Returns as many tests as take this long together."""
+    until = itertools.accumulate(test.seconds for test in tests)
+    return [test for test, ends in zip(tests, until, strict=True) if ends <= seconds]
 
 
 def all_pass(items: list[pytest.Item]) -> bool:

@@ -31,7 +31,8 @@ def test_a_timestamp_is_normalised(text: str, read: str) -> None:
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_timestamp_is_refused_where_utc_has_no_such_year(text: str) -> None:
-    with pytest.raises(ValueError, match="ISO 8601"):
+    expected = "expected an ISO 8601 time with its offset, as 2026-01-31T12:00:00.000Z"
+    with pytest.raises(ValueError, match=f"^{expected}$"):
         Timestamp.parse(text)
 
 
@@ -63,6 +64,11 @@ def test_an_order_told_again_has_the_same_fingerprint(same: dict[str, Any]) -> N
 def test_an_order_has_the_same_fingerprint_however_its_amount_is_written(amount: Any) -> None:
     raw = detail(CREATED) | {"amount": float(amount)}
     assert parse(raw, OrderCreated).answers == CREATED.answers
+
+
+def test_a_fingerprint_stays_what_it_is_from_release_to_release() -> None:
+    """It is compared with what other releases have told: another one would be a contradiction."""
+    assert CREATED.answers == "070811107763e4f9"
 
 
 def test_what_follows_from_an_order_says_so_in_its_metadata() -> None:

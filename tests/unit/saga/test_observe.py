@@ -1,12 +1,16 @@
 """What a function shows of itself: lines that CloudWatch reads, whatever is in them."""
 
 import json
+import logging
+import re
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
+from support.given import ORDER_ID
 from support.output import Logged
 
 from saga.event import Timestamp
@@ -35,6 +39,34 @@ def test_a_record_is_one_line_of_json(logged: Logged) -> None:
     (line,) = map(json.loads, logged())
     assert Timestamp.parse(line["timestamp"])
     assert (line["level"], line["message"], line["problems"]) == ("WARNING", "two\nlines, é", ["a", "b"])
+
+
+def test_a_time_is_in_utc_wherever_the_function_runs(logged: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        logger.warning("said")
+    time.tzset()
+    (line,) = map(json.loads, logged())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["timestamp"])
+
+
+def test_an_error_is_logged_once_and_any_value_as_text(logged: Logged) -> None:
+    try:
+        raise KeyError("name")
+    except KeyError:
+        logger.exception("failed", orderId=ORDER_ID)
+    (line,) = map(json.loads, logged())
+    assert line["exception"].endswith("KeyError: 'name'")
+    assert "stack_trace" not in line
+    assert line["orderId"] == str(ORDER_ID)
+
+
+def test_what_the_sdk_says_of_itself_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda sets the root logger's level."""
+    monkeypatch.setattr(logging.root, "level", logging.INFO)
+    enabled = {name: logging.getLogger(name).isEnabledFor(logging.INFO) for name in ("botocore.httpsession", "other")}
+    assert enabled == {"botocore.httpsession": False, "other": True}
 
 
 def test_a_record_may_hold_what_is_not_unicode(logged: Logged) -> None:

@@ -30,3 +30,9 @@ def test_the_configuration_is_as_it_says() -> None:
     config: Any = CONFIG
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
     assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS}
+
+
+@pytest.mark.parametrize(("module", "threads"), [("journal.app", "WRITERS"), ("order.watchdog", "WORKERS")])
+def test_each_thread_has_a_connection(module: str, threads: str) -> None:
+    config: Any = CONFIG
+    assert getattr(load(module), threads) <= config.max_pool_connections

@@ -225,7 +225,9 @@ def test_if_an_event_is_repeated_with_other_fields_the_first_ones_count(
     assert payment.state.amount == Amount(40)
     assert replace(payment.told[1], metadata=None) == replace(payment.told[0], metadata=None)
     assert counted()["Contradictions"] == contradictions
-    assert sum("the first ones count" in line and str(ORDER_ID) in line for line in logged()) == contradictions
+    warnings = [json.loads(line) for line in logged() if "WARNING" in line]
+    said = [("heard again with other fields: the first ones count", str(ORDER_ID))] * contradictions
+    assert [(line["message"], line["orderId"]) for line in warnings] == said
 
 
 def test_another_reason_is_a_contradiction_too(payment: PaymentService, counted: Counted) -> None:
@@ -300,7 +302,8 @@ def test_what_follows_from_another_version_is_a_contradiction(
     assert payment.state.status == "CANCELLED"
     is_another = version is ANOTHER
     assert counted()["Contradictions"] == is_another
-    assert any("another version of the order" in line for line in logged()) is is_another
+    messages = [json.loads(line)["message"] for line in logged() if "WARNING" in line]
+    assert messages == ["follows from another version of the order: what is decided stays"] * is_another
 
 
 # -- when others write, and when things break --------------------------------------------------------------------------
@@ -424,6 +427,29 @@ def test_a_refused_event_changes_nothing(
     for name, value in (("orderId", order_id), ("detailType", said["detail-type"])):
         escaped = str(value).encode("unicode_escape").decode()
         assert escaped.startswith(log[name]), name
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ({"detail_type": "Unheard"}, "detail-type: not an event that this service hears"),
+        ({"source": "saga.payment"}, "source: OrderCreated is told by saga.order alone"),
+        ({"detail": {"eventType": "OrderCreated", "orderId": str(ORDER_ID), "productId": "apple", "quantity": 2}},
+         "amount: missing; timestamp: missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_the_log(
+    payment: PaymentService, logged: Logged, other: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(Refused):
+        payment.hear(CREATED, **other)
+    assert json.loads(logged()[-1])["message"] == f"Refused: {problem}"
+
+
+def test_of_a_long_name_the_log_has_the_first_64_letters(payment: PaymentService, logged: Logged) -> None:
+    with pytest.raises(Refused):
+        payment.hear(CREATED, detail_type="A" * 65)
+    assert json.loads(logged()[-1])["detailType"] == "A" * 64
 
 
 @pytest.mark.parametrize("other", REFUSED.values(), ids=REFUSED)
