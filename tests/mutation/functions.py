@@ -51,7 +51,7 @@ RECORD = STATE / "mutation/tests.json"
 LIBRARIES = STATE / "mutation/libraries.json"
 ALIVE = STATE / "mutation/alive.json"
 TYPES = STATE / "mutation/mypy"
-AT_ONCE_SECONDS = 5  # in which most mutants are noticed
+IN_PLACE_MAX = 100  # tests, of which one notices most mutants
 SECONDS_MORE = 30  # which a trial may take beyond three times what its tests take
 
 
@@ -156,7 +156,7 @@ class InPlace:
         return True
 
     def _trial(self, mutant: Mutant, items: dict[str, pytest.Item], found: Bodies) -> Trial:
-        wanted = first(chosen(mutant, self._tests), AT_ONCE_SECONDS)
+        wanted = chosen(mutant, self._tests)[:IN_PLACE_MAX]
 
         def run() -> bool:
             path = FUNCTIONS / mutant.file
@@ -166,12 +166,6 @@ class InPlace:
             return all_pass([items[test.id] for test in wanted])
 
         return Trial(run, seconds_max(wanted))
-
-
-def first(tests: list[Test], seconds: float) -> list[Test]:
-    """Returns as many tests as take this long together."""
-    until = itertools.accumulate(test.seconds for test in tests)
-    return [test for test, ends in zip(tests, until, strict=True) if ends <= seconds]
 
 
 def all_pass(items: list[pytest.Item]) -> bool:
