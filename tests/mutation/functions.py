@@ -157,13 +157,14 @@ class InPlace:
 
     def _trial(self, mutant: Mutant, items: dict[str, pytest.Item], found: Bodies) -> Trial:
         wanted = chosen(mutant, self._tests)[:IN_PLACE_MAX]
+        collected = [items[test.id] for test in wanted]
 
         def run() -> bool:
             path = FUNCTIONS / mutant.file
             if not exchange(found, compiled(path.read_text(), path), compiled(mutant.code, path)):
                 return True
             pretend(path, mutant.code)
-            return all_pass([items[test.id] for test in wanted])
+            return all_pass(collected)
 
         return Trial(run, seconds_max(wanted))
 

@@ -70,8 +70,9 @@ def tables() -> Iterator[str]:
                 yield f"{name} has {one['AttributeName']} as {one['AttributeType']}; items have it as {wanted_type}"
         for index in table.get("GlobalSecondaryIndexes", []):
             one = index["If"][1] if "If" in index else index
-            if "ProjectionType" not in one["Projection"]:
-                yield f"{name} has an index {one['IndexName']} without a ProjectionType, which DynamoDB refuses"
+            kind = one["Projection"].get("ProjectionType")
+            if kind is None or (kind == "INCLUDE") != ("NonKeyAttributes" in one["Projection"]):
+                yield f"{name} has an index {one['IndexName']} whose Projection DynamoDB refuses"
 
 
 def queues() -> Iterator[str]:

@@ -61,7 +61,11 @@ MISTAKES = {
     ),
     "an index of nothing": (
         "{ProjectionType: INCLUDE, NonKeyAttributes: [openedAt]}", "{NonKeyAttributes: [openedAt]}",
-        "OrderTable has an index due without a ProjectionType",
+        "OrderTable has an index due whose Projection DynamoDB refuses",
+    ),
+    "an index of unnamed fields": (
+        "Projection: {ProjectionType: ALL}", "Projection: {ProjectionType: INCLUDE}",
+        "JournalTable has an index orders whose Projection DynamoDB refuses",
     ),
     "logs under any name": (
         "LogGroupName: !Sub /saga/${AWS::StackName}/discarded", "LogGroupName: discarded", "DiscardedLogs needs a name",

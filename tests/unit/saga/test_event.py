@@ -1,5 +1,6 @@
 """A timestamp is normalised or refused. An event says which version of its order it follows from."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,12 @@ CREATED = a(OrderCreated)
 )
 def test_a_timestamp_is_normalised(text: str, read: str) -> None:
     assert Timestamp.parse(text) == read
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_timestamp_is_in_utc() -> None:
+    assert Timestamp.of(datetime(2026, 1, 31, 12, 0, tzinfo=UTC)) == "2026-01-31T12:00:00.000Z"
+    assert abs(datetime.fromisoformat(Timestamp.now()) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
