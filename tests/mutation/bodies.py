@@ -1,6 +1,7 @@
 """Exchanges the code of a function, wherever it is referred to from, without importing anything again."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from inspect import CO_NEWLOCALS
 from pathlib import Path
@@ -24,16 +25,27 @@ def bodies() -> Bodies:
 
 
 def exchange(found: Bodies, before: CodeType, after: CodeType) -> bool:
-    """Returns False if more than one function's own code is changed: a default, a decorator, a class."""
+    """Returns False if more is changed than what stands in one function: a default, a decorator, a class.
+
+    Nothing has to be exchanged of a file that nobody has imported yet.
+    """
+    if not _is_imported(before.co_filename, found):
+        return True
     pair = _changed(before, after)
     if pair is None:
         return False
     functions = found.get(_place(pair[0]), [])
-    if any(len(function.__code__.co_freevars) != len(pair[1].co_freevars) for function in functions):
+    if not functions or any(len(function.__code__.co_freevars) != len(pair[1].co_freevars) for function in functions):
         return False
     for function in functions:
         function.__code__ = pair[1]
     return True
+
+
+def _is_imported(file: str, found: Bodies) -> bool:
+    """A module that tests load anew each time may have been forgotten."""
+    imported = {getattr(module, "__file__", None) for module in sys.modules.values()}
+    return file in imported or any(place[0] == file for place in found)
 
 
 def _place(code: CodeType) -> tuple[str, str, int]:
@@ -46,8 +58,13 @@ def _changed(before: CodeType, after: CodeType) -> tuple[CodeType, CodeType] | N
         return None
     for inner in zip(_inner(before), _inner(after), strict=True):
         if _content(inner[0]) != _content(inner[1]):
-            return inner if inner[0].co_flags & CO_NEWLOCALS else _changed(*inner)
+            return inner if _is_function(inner[0]) else _changed(*inner)
     return None
+
+
+def _is_function(code: CodeType) -> bool:
+    """Returns False for a class, and for what Python wraps around a class or a function with type parameters."""
+    return bool(code.co_flags & CO_NEWLOCALS) and not code.co_name.startswith("<generic parameters")
 
 
 def _inner(code: CodeType) -> Iterator[CodeType]:

@@ -42,7 +42,7 @@ def test_every_value_of_a_template_is_changed() -> None:
 
 
 MODULE = """\
-class Sum:
+class Sum[T]:
     def add(self, a, b=1):
         return [a + one for one in [b]]
 """
@@ -53,7 +53,7 @@ class Sum:
     [
         ("a + one", "a - one", [2]),
         ("b=1", "b=2", None),
-        ("class Sum", "class Sum(dict)", None),
+        ("Sum[T]", "Sum[T](dict)", None),
     ],
 )
 def test_a_function_is_exchanged_where_nothing_around_it_changes(
@@ -64,6 +64,11 @@ def test_a_function_is_exchanged_where_nothing_around_it_changes(
     add = runpy.run_path(str(path))["Sum"]().add
     is_exchanged = exchange(bodies(), compiled(MODULE, path), compiled(MODULE.replace(old, new), path))
     assert (is_exchanged, add(3)) == (sums is not None, sums or [4])
+
+
+def test_a_file_that_nobody_has_imported_is_left_to_who_does(tmp_path: Path) -> None:
+    code = compiled(MODULE, tmp_path / "another.py")
+    assert exchange(bodies(), code, compiled(MODULE.replace("b=1", "b=2"), tmp_path / "another.py"))
 
 
 def test_the_list_has_exactly_what_nothing_notices() -> None:
