@@ -12,7 +12,7 @@ class Measurements(LazyGroup):
     listed: ClassVar = {
         "cost": Listed("Count what AWS bills for a saga, on every path."),
         "cold-start": Listed("Measure cold starts and invocations beside the bare SDK."),
-        "scale": Listed("Measure a saga when the tables hold 100, 1,000 and 10,000 orders."),
+        "scale": Listed("Measure a saga when the tables hold more and more orders."),
     }
 
 

@@ -15,10 +15,11 @@ def scale(
     most: Annotated[int, typer.Option("--most", min=100, help="As many orders as the tables get at most.")] = 10_000,
     as_json: Json = False,
 ) -> None:
-    """Measure a saga when the tables hold 100, 1,000, 10,000 ... orders.
+    """Measure a saga when the tables hold more and more orders.
 
-    Its cost must not grow. The other orders are copies of one that the functions
-    closed, written into the tables.
+    There are 100 of them, then 1,000, then 10,000. The cost must not grow. The
+    other orders are copies of one that the functions closed, written into the
+    tables.
     """
     rows = list(progress(measured(most), "Measuring", len(sizes(most))))
     shown = table("orders", "writes", "reads", "journal writes", "watchdog pages", "saga orders reads", "ms a saga")
