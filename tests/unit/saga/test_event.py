@@ -83,6 +83,11 @@ def test_what_follows_from_an_order_says_so_in_its_metadata() -> None:
     assert a(PaymentOK, metadata=Metadata(answers=CREATED.answers)).answers == CREATED.answers
 
 
+def test_metadata_that_is_not_known_is_left_out() -> None:
+    unknown = Metadata(causation_id=None, hops=0, answers=None, traceparent=None)
+    assert detail(a(PaymentOK, metadata=unknown))["metadata"] == {}
+
+
 def test_code_that_does_not_know_an_optional_field_reads_the_same_facts() -> None:
     class Old(Event, frozen=True, tag="Counted"):
         source = "saga.test"
