@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from msgspec import field
 from msgspec.structs import fields
+from support.given import a
 
+from contracts.events import PaymentOK
+from saga.event import Metadata
 from saga.ledger import Entry, State
 
 LEDGERS_OWN = [each.name for each in fields(Entry)]
@@ -33,3 +36,9 @@ def test_every_other_name_is_free() -> None:
 
     points: Any = Points(status="EARNED")
     assert points.revision == 1
+
+
+def test_a_state_of_no_known_version_of_the_order_contradicts_nothing() -> None:
+    event = a(PaymentOK, metadata=Metadata(answers="this"))
+    assert not State(status="ANY").contradicts(event)
+    assert State(status="ANY", answers="another").contradicts(event)
