@@ -1,5 +1,6 @@
 """The four services as EventBridge invokes them: every fault that a delivery can meet, and what is left of it."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -281,6 +282,23 @@ def test_the_last_units_go_to_one_order(
     lost = told[deliver.order_id]
     assert isinstance(lost, StockFailed)
     assert (lost.reason, available(stock)) == ("1000 wanted, 0 available", 0)
+
+
+@pytest.mark.parametrize("service", ["payment", "inventory"])
+def test_an_order_is_opened_without_reading_it_first(deliver: Delivery) -> None:
+    ledger = deliver.service.ledger
+    read = []
+
+    def note(params: Any, **_: Any) -> None:
+        read.append(json.loads(params["body"])["TableName"])
+
+    ledger.client.meta.events.register("before-call.dynamodb.GetItem", note)
+    deliver(a(OrderCreated))
+    assert ledger.table not in read
+    deliver(a(ShipmentFail))
+    assert ledger.table in read
+    ledger.client.meta.events.unregister("before-call.dynamodb.GetItem", note)
+    assert len(deliver.told()) == 2
 
 
 @pytest.mark.parametrize("service", ["payment"])
