@@ -27,6 +27,7 @@ _NAME = "durable"
 @contextmanager
 def deployed(where: aws.Target, environment: dict[str, str]) -> Iterator[Callable[[Order], None]]:
     """Yields what starts an order."""
+    logging.getLogger().addHandler(logging.NullHandler())  # or else the library prints what every function logs here
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     checkpoints_go_to = {"AWS_ENDPOINT_URL_LAMBDA": url}
