@@ -71,7 +71,7 @@ def told(function: Function, name: str, order_id: uuid.UUID, ago: timedelta = ti
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:3001", "localhost.evil.example", "127.0.0.2", ""])
-@pytest.mark.parametrize("path", ["/", "/app.js", "/page/graph", "/page/orders"])
+@pytest.mark.parametrize("path", ["/", "/app.js", "/page/graph", "/page/orders", "/page/asyncapi.json"])
 def test_a_request_by_a_name_that_is_not_this_machines_gets_nothing(page: httpx.Client, host: str, path: str) -> None:
     assert page.get(path, headers={"Host": host}).status_code == 400
 
