@@ -48,7 +48,7 @@ FULL = Size(
     freezes=6,
     freeze_seconds_max=20,
     outage_seconds=120,
-    deadline_seconds=20,
+    deadline_seconds=60,
     victims=(*SHORT.victims, "journal"),
 )
 
