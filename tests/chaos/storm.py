@@ -104,7 +104,7 @@ def in_the_storm(
             injected.frozen_seconds += seconds
 
     def cut_off() -> None:
-        wait_for(planned.size.seconds / 2)  # half of the orders come before
+        wait_for(planned.size.seconds * 3 / 4)  # most orders come before
         with deaf(stack, "shipping"):
             time.sleep(planned.size.outage_seconds)
         injected.outage_seconds += planned.size.outage_seconds
