@@ -82,9 +82,7 @@ PLOTS ?= docs/performance
 .PHONY: bench
 bench: setup-bench ## Measure what a saga costs and how fast it is; draws docs/performance/
 	@.venv/bin/saga bench cold-start
-	@for counted in cost scale; do \
-	  .venv/bin/saga bench $$counted; .venv/bin/saga bench $$counted --json > .saga/bench/$$counted.json; \
-	done
+	@for counted in cost scale; do .venv/bin/saga bench $$counted --json | tee .saga/bench/$$counted.json; done
 	@PYTHONPATH=tests .venv/bin/python -m bench
 	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 

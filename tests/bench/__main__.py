@@ -33,8 +33,9 @@ from sagactl.stack.deploy import deploy
 from sagactl.stack.deployed_stack import Stack
 from sagactl.terminal import out, step, table
 
-ORDERS_ALONE = 40  # one after another
-ORDERS_TOGETHER = 60  # with several in flight
+ORDERS_ALONE = 30  # one after another
+ORDERS_TOGETHER = 40  # with several in flight
+STOCK_ORDERS = 60
 IN_FLIGHT = (1, 4, 16)
 
 
@@ -91,7 +92,7 @@ def measure(where: aws.Target) -> dict[str, Any]:
 
 def _runs(name: str, peer: Peer) -> dict[str, Any]:
     with step(f"Orders: {name}"):
-        timing.run(peer.place, peer.closed, 16, 16)  # to warm up
+        timing.run(peer.place, peer.closed, max(IN_FLIGHT), max(IN_FLIGHT))  # to warm up
         alone = timing.run(peer.place, peer.closed, ORDERS_ALONE, 1)
         per_second = {"1": alone.per_second}
         for in_flight in IN_FLIGHT[1:]:
@@ -104,7 +105,7 @@ def _runs(name: str, peer: Peer) -> dict[str, Any]:
 
 
 def _stock(stack: Stack, products: int) -> dict[str, Any]:
-    done, conflicts, problems = load.run_load(stack, 100, None, products, in_flight=16)
+    done, conflicts, problems = load.run_load(stack, STOCK_ORDERS, None, products, in_flight=16)
     assert not problems, problems
     return _fields(done) | {"conflicts": conflicts, "per_second": round(done.per_second, 2)}
 
