@@ -173,8 +173,11 @@ def test_what_was_released_is_what_the_code_in_the_archive_says(tmp_path: Path) 
     copy = Copy(tmp_path)
     with ZipFile(baseline.CODE) as archive:
         archive.extractall(copy.folder / "functions")
+        packages = {name.split("/")[0] for name in archive.namelist()}
     said = copy.run("-c", "import json; from sagactl.checks import baseline; print(json.dumps(baseline.present()))")
-    assert json.loads(said.stdout) == baseline.released()
+    present = json.loads(said.stdout)
+    present["items"] = {service: item for service, item in present["items"].items() if service in packages}
+    assert present == baseline.released()
 
 
 def test_an_item_has_the_fields_that_a_table_has() -> None:
