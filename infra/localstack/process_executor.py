@@ -29,14 +29,14 @@ _PYTHON = os.environ.get("LAMBDA_PROCESS_PYTHON", sys.executable)
 class ProcessExecutor(RuntimeExecutor):
     """One execution environment: a folder, a log, and one process at a time."""
 
-    def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002  # LocalStack's name
+    def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002  # LocalStack's base class names it so
         super().__init__(id, function_version)
         self._lock = Lock()  # guards _process and _stopped
         self._process: RuntimeProcess | None = None
         self._stopped = False
         # A file has all that was printed, however the process ended. A file without a name is gone when LocalStack
         # ends, however it ends.
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open until LocalStack ends
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # no block: it stays open until LocalStack ends
         self._logged_bytes = 0
         self._folder = tempfile.TemporaryDirectory(prefix="lambda-", ignore_cleanup_errors=True)
 

@@ -55,7 +55,8 @@ class Doors:
         self.told: list[str] = []
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_url
         boto3.setup_default_session()
-        boto3.DEFAULT_SESSION.events.register("before-call.dynamodb", self._count_write)  # type: ignore[union-attr]  # moto set it
+        assert boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION.events.register("before-call.dynamodb", self._count_write)
         create_tables(boto3.client("dynamodb"))
         modules = [f"{service}.app" for service in choreography.services()] + ["order.http"]
         self.handlers = {module: self._loaded(module) for module in modules}

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from cfnlint import api  # type: ignore[import-untyped]  # it has no types
-from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # likewise
+from cfnlint import api  # type: ignore[import-untyped]  # cfnlint has no types
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # cfnlint has no types
 from mutation.trial import CORES, Trial, passed, pretend, tests_pass
 
 from sagactl.paths import PROJECT, STATE

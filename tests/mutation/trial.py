@@ -11,6 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -67,8 +68,8 @@ def pretend(path: Path, contents: str) -> None:
     def read_text(file: Path, *arguments: Any, **options: Any) -> str:
         return contents if file == path else read(file, *arguments, **options)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]  # a stand-in
-    Path.read_text = read_text  # type: ignore[assignment,method-assign]  # a stand-in
+    patch.object(SourceFileLoader, "get_code", get_code).start()
+    patch.object(Path, "read_text", read_text).start()
 
 
 class InThisProcess:

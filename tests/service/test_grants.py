@@ -47,7 +47,8 @@ class Enforced(InProcess):
         self.calls: dict[str, set[Call]] = {function.module: set() for function in FUNCTIONS}
         self._granted = {function.module: iam.statements(function) for function in FUNCTIONS}
         self._running = ""
-        boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", self._authorise)  # type: ignore[union-attr]  # set
+        assert boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", self._authorise)
         super().__init__(heard)
 
     def invoke(self, module: str, event: Any) -> Any:

@@ -67,7 +67,7 @@ class Delivery:
 
 
 @pytest.fixture
-def stock(heard: Heard) -> Any:  # noqa: ARG001  # that it is there  # it is there
+def stock(heard: Heard) -> Any:  # noqa: ARG001  # this fixture makes the table
     """The stock, of STOCKED apples."""
     table = boto3.resource("dynamodb").Table(environment("inventory.app")["STOCK_TABLE_NAME"])
     table.put_item(Item={"productId": "apple", "available": STOCKED})
@@ -84,7 +84,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def deliver(service: str, function: Function, heard: Heard, stock: Any) -> Delivery:  # noqa: ARG001  # that it is there
+def deliver(service: str, function: Function, heard: Heard, stock: Any) -> Delivery:  # noqa: ARG001  # apples are needed
     return Delivery(function(f"{service}.app"), heard)
 
 

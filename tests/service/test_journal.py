@@ -140,9 +140,9 @@ def test_as_many_items_are_written_at_once_as_dynamodb_takes(
     asked = []
     write = journal.app.dynamodb.batch_write_item
 
-    def written(RequestItems: dict[str, Any]) -> Any:  # noqa: N803  # boto3's name
-        asked.append(len(RequestItems[journal.table.name]))
-        return write(RequestItems=RequestItems)
+    def written(**arguments: Any) -> Any:
+        asked.append(len(arguments["RequestItems"][journal.table.name]))
+        return write(**arguments)
 
     monkeypatch.setattr(journal.app.dynamodb, "batch_write_item", written)
     journal.write(*[record(story[0] | {"id": f"e{number}"}, f"m{number}") for number in range(60)])
@@ -349,10 +349,10 @@ def test_what_can_not_be_written_by_itself_either_goes_back_to_the_queue(
 ) -> None:
     put = journal.app.dynamodb.put_item
 
-    def refusing(Item: dict[str, Any], **asked: Any) -> Any:  # noqa: N803  # boto3's name
-        if Item.get("eventId") == {"S": story[1]["id"]}:
+    def refusing(**asked: Any) -> Any:
+        if asked["Item"].get("eventId") == {"S": story[1]["id"]}:
             raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
-        return put(Item=Item, **asked)
+        return put(**asked)
 
     def leaving_out(**asked: dict[str, list[Any]]) -> dict[str, Any]:
         return {"UnprocessedItems": asked["RequestItems"]}

@@ -14,6 +14,7 @@ from uuid import UUID
 import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from contracts.events import EVENTS
 from sagactl.bench.comparison import Compared, compare
@@ -171,4 +172,5 @@ def _answer(request: Any, **_: Any) -> AWSResponse:
     operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
     is_about_stock = operation == "GetItem" and b"StockTable" in request.body
     answer = _STOCK if is_about_stock else _ANSWERS.get(operation, {})
-    return AWSResponse(request.url, 200, {}, _Body(json.dumps(answer).encode()))  # type: ignore[arg-type]  # a stub
+    body: Any = _Body(json.dumps(answer).encode())  # in place of urllib3's
+    return AWSResponse(request.url, 200, HTTPHeaders(), body)

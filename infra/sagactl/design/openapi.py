@@ -13,7 +13,7 @@ from sagactl.design.schemas import REFERENCE, components
 
 # A type of its own has one name in every client that is made from the document.
 _STATUSES = {status: status for status in sorted(get_args(get_type_hints(Order)["status"]))}
-Status: Any = StrEnum("Status", _STATUSES)  # type: ignore[misc]  # its members are Order's
+Status: Any = StrEnum("Status", _STATUSES)  # type: ignore[misc]  # mypy wants members written out; these are Order's
 _TAG = "orders"
 _SERVERS: list[dict[str, Any]] = [
     {"url": "http://localhost:3001", "description": "What `saga watch` passes on, and where sam local listens."},
