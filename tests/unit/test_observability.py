@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from support.given import AT, a, envelope
+from support.given import a, envelope
 from support.memory import MemoryBus, MemoryLedger
 from support.output import Logged
 
@@ -13,7 +13,6 @@ from contracts.events import ShipmentFail
 from contracts.values import CANCELLED
 from order.reactions import Order
 from payment.reactions import Payment, cancel
-from saga.event import Timestamp
 from saga.ledger import Conflict, Throttled
 from saga.service import Service
 from sagactl.checks import alarms
@@ -113,12 +112,3 @@ def test_queries_read_the_log_groups_of_the_functions() -> None:
     assert read >= {
         f"/aws/lambda/${{Saga}}-{name}" for name in ("order", "order-http", "payment", "inventory", "shipping")
     }
-
-
-def test_an_event_is_logged_with_the_age_of_its_order(logged: Logged) -> None:
-    ledger = MemoryLedger[Payment]()
-    service = Service([cancel], ledger, MemoryBus())
-    service.learn(a(ShipmentFail), Timestamp("2026-01-31T12:00:00.000Z"))
-    service.hear(envelope(a(ShipmentFail)))
-    age = json.loads(logged()[-1])["ageMs"]
-    assert age == pytest.approx(Timestamp.now().milliseconds_since(AT), abs=60_000)

@@ -470,6 +470,15 @@ def test_every_event_heard_is_logged(payment: PaymentService, logged: Logged) ->
         assert line | said == line
 
 
+def test_a_log_line_has_the_age_of_the_order(
+    payment: PaymentService, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment.service.learn(CREATED, Timestamp("2026-01-31T12:00:00.000Z"))
+    monkeypatch.setattr(Timestamp, "now", lambda: Timestamp("2026-01-31T12:01:00.250Z"))
+    payment.hear(CREATED)
+    assert json.loads(logged()[-1])["ageMs"] == 60_250
+
+
 def test_a_line_names_the_order_as_it_is_kept_and_says_if_nothing_is_told(
     payment: PaymentService, logged: Logged
 ) -> None:
