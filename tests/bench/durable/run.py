@@ -1,6 +1,7 @@
 """Runs an order as a durable function in AWS's testing library, which keeps the checkpoints in memory."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecu
 from bench.durable.saga import Order
 
 type Handler = Callable[..., Any]
+
+# A crashed execution's thread may end after its test, and would then print on the terminal what became of it.
+logging.getLogger("aws_durable_execution_sdk_python").addHandler(logging.NullHandler())
 
 
 class Crash(BaseException):
