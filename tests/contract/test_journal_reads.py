@@ -122,6 +122,21 @@ def test_a_period_that_ends_before_it_begins_has_no_orders_and_no_state_has_none
     assert journal.orders(stack, [], limit=PAGE) == []
 
 
+@pytest.mark.parametrize("later", ["FAILING", "COMPLETED", "FAILED"])
+def test_an_order_that_goes_on_between_two_reads_is_listed_once_as_what_it_became(later: str) -> None:
+    order_id = str(uuid.uuid4())
+    items = {state: item(order_id, state, 0) for state in ("PENDING", later)}
+
+    def paginate(**query: Any) -> list[dict[str, Any]]:
+        key = query["ExpressionAttributeValues"][":key"]
+        return [{"Items": [one for one in items.values() if one["stateShard"] == key]}]
+
+    client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
+    where: Any = SimpleNamespace(client=lambda _: client)
+    [found] = journal.orders(Stack(where, {TABLE: TABLE}), limit=PAGE)
+    assert (found.order_id, found.status) == (order_id, later)
+
+
 def test_nothing_is_listed_twice_or_left_out_from_page_to_page(stack: Stack) -> None:
     seen: list[str] = []
     cursor = journal.END

@@ -141,10 +141,15 @@ def newest(stack: Stack, states: Iterable[str], *, page: int, since: str = "0", 
     keys = list(itertools.chain.from_iterable(map(shards, states)))
     if not keys or since > before:  # DynamoDB refuses such a query
         return
-    for item in _newest_first(stack, _ORDERS, keys, since, before, page):
-        summary = _summary(item)
-        if summary.cursor < before:
-            yield summary
+    summaries = map(_summary, _newest_first(stack, _ORDERS, keys, since, before, page))
+    for cursor, found in itertools.groupby(summaries, key=lambda summary: summary.cursor):
+        if cursor < before:
+            yield _latest(found)
+
+
+def _latest(found: Iterable[Summary]) -> Summary:
+    """Returns one of an order that was found in several states, because it went on while they were read."""
+    return max(found, key=lambda summary: STATES.index(summary.status))
 
 
 def open_states() -> tuple[str, ...]:
