@@ -5,6 +5,7 @@ import json
 import socket
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -400,6 +401,16 @@ def test_a_dead_letter_is_discarded_for_a_reason(page: httpx.Client, stack: Stac
     answer = page.post("/page/dead-letters/discarded", json=chosen | {"reason": "a test put it there"})
     assert answer.json() == {"discarded": ["unknown"]}
     assert page.get("/page/dead-letters").json() == {"deadLetters": [], "mayBeMore": False}
+
+
+def test_whoever_reads_dead_letters_at_once_finds_them_all(page: httpx.Client, stack: Stack) -> None:
+    url = stack.outputs["DeadLetterQueueUrl"]
+    boto3.client("sqs").send_message(QueueUrl=url, MessageBody="both want it")
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: page.get("/page/dead-letters").json()["deadLetters"], range(3)))
+    [letter] = answers[0]
+    assert [[one["messageId"] for one in found] for found in answers] == [[letter["messageId"]]] * 3
+    page.post("/page/dead-letters/discarded", json={"messageIds": [letter["messageId"]], "reason": "a test put it there"})
 
 
 def test_only_the_dead_letters_that_are_named_are_discarded(page: httpx.Client, stack: Stack) -> None:

@@ -1,8 +1,10 @@
 """The answers to the page's requests: what it shows, and the orders and redrives that it asks for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from sagactl.design.ways import PRODUCT
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 from sagactl.stack import api, dead_letters, demo_orders, discard, journal, redrive, shop, story
+from sagactl.stack.dead_letters import Found
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.redrive import Redriven
 
@@ -34,6 +37,7 @@ class Endpoints:
 
     def __init__(self, find: Callable[[], Stack]) -> None:
         self._find = find
+        self._letters = Lock()  # whoever reads dead letters hides them from others, who would find none
 
     def graph(self, _: Request) -> Response:
         """The services, and every event with the services that tell and hear it."""
@@ -97,7 +101,7 @@ class Endpoints:
         return JSONResponse({"orderId": order_id}, HTTPStatus.ACCEPTED)
 
     def dead_letters(self, _: Request) -> Response:
-        with dead_letters.held(self._find()) as found:
+        with self._held() as (_, found):
             letters = [letter.fields(letter.failure) for letter in found.letters]
         return JSONResponse({"deadLetters": letters, "mayBeMore": found.may_be_more})
 
@@ -109,8 +113,7 @@ class Endpoints:
         return JSONResponse({"redriven": [_outcome(outcome) for outcome in outcomes]})
 
     def _redrive(self, wanted: list[str] | None) -> list[Redriven]:
-        stack = self._find()
-        with dead_letters.held(stack) as found:
+        with self._held() as (stack, found):
             letters = [letter for letter in found.letters if wanted is None or letter.message_id in wanted]
             return list(redrive.redrive(stack, letters))
 
@@ -124,10 +127,15 @@ class Endpoints:
         return JSONResponse({"discarded": gone})
 
     def _discard(self, wanted: list[str], reason: str) -> list[str]:
-        stack = self._find()
-        with dead_letters.held(stack) as found:
+        with self._held() as (stack, found):
             letters = [letter for letter in found.letters if letter.message_id in wanted]
             return [letter.name for letter in discard.discard(stack, letters, reason)]
+
+    @contextmanager
+    def _held(self) -> Iterator[tuple[Stack, Found]]:
+        stack = self._find()
+        with self._letters, dead_letters.held(stack) as found:
+            yield stack, found
 
     async def post_order(self, request: Request) -> Response:
         return await self._forward(request, "/orders")
