@@ -410,7 +410,9 @@ def test_whoever_reads_dead_letters_at_once_finds_them_all(page: httpx.Client, s
         answers = list(pool.map(lambda _: page.get("/page/dead-letters").json()["deadLetters"], range(3)))
     [letter] = answers[0]
     assert [[one["messageId"] for one in found] for found in answers] == [[letter["messageId"]]] * 3
-    page.post("/page/dead-letters/discarded", json={"messageIds": [letter["messageId"]], "reason": "a test put it there"})
+    page.post(
+        "/page/dead-letters/discarded", json={"messageIds": [letter["messageId"]], "reason": "a test put it there"}
+    )
 
 
 def test_only_the_dead_letters_that_are_named_are_discarded(page: httpx.Client, stack: Stack) -> None:
