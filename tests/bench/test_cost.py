@@ -1,6 +1,8 @@
 """What a saga costs: the units that AWS bills on every path, counted on DynamoDB Local. Every change shows here."""
 
 import json
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import pytest
@@ -10,8 +12,9 @@ from typer.testing import CliRunner
 from sagactl.bench.conflicts import conflicts
 from sagactl.bench.cost import PATHS, Walked, journaled_at_once, walk
 from sagactl.bench.meter import Meter, Usage
-from sagactl.bench.serial import running
+from sagactl.bench.serial import Serial, running
 from sagactl.cli import app
+from sagactl.commands.bench import cost as command
 from sagactl.paths import PROJECT
 
 
@@ -60,10 +63,15 @@ class Measured(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def found() -> Measured:
+def serial() -> Iterator[Serial]:
     with running() as serial:
-        first, again = ({name: walk(serial, PATHS[name], f"{name} {n}") for name in PATHS} for n in range(2))
-        return Measured(first, again, journaled_at_once(serial), conflicts(serial))
+        yield serial
+
+
+@pytest.fixture(scope="module")
+def found(serial: Serial) -> Measured:
+    first, again = ({name: walk(serial, PATHS[name], f"{name} {n}") for name in PATHS} for n in range(2))
+    return Measured(first, again, journaled_at_once(serial), conflicts(serial))
 
 
 def spent(usage: Usage) -> Cost:
@@ -123,11 +131,10 @@ def test_a_conflict_costs_the_lost_write_and_reading_the_stock_again(found: Meas
     }
 
 
-def test_a_call_that_the_meter_does_not_know_is_not_free() -> None:
-    with running() as serial:
-        client = serial.modules["payment.app"].service.ledger.client
-        with pytest.raises(NotImplementedError, match="no price for dynamodb Scan"):
-            client.scan(TableName="OrderTable")
+def test_a_call_that_the_meter_does_not_know_is_not_free(serial: Serial) -> None:
+    client = serial.modules["payment.app"].service.ledger.client
+    with pytest.raises(NotImplementedError, match="no price for dynamodb Scan"):
+        client.scan(TableName="OrderTable")
 
 
 def test_a_large_event_is_billed_for_each_64_kb() -> None:
@@ -151,7 +158,15 @@ def test_the_comparison_has_the_same_dollars(found: Measured) -> None:
     assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()
 
 
-def test_the_command_prints_what_was_counted() -> None:
+def test_the_command_prints_what_was_counted(found: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = {
+        "running": nullcontext,
+        "walk": lambda _serial, _path, name: found.walked[name],
+        "journaled_at_once": lambda _: found.at_once,
+        "conflicts": lambda _: found.conflicts,
+    }
+    for name, instead in counted.items():
+        monkeypatch.setattr(command, name, instead)
     said = CliRunner().invoke(app, ["bench", "cost", "--json"])
     assert said.exit_code == 0, said.output
     answer = json.loads(said.stdout)

@@ -10,6 +10,13 @@ from sagactl.bench.comparison import Compared
 from sagactl.design import choreography
 
 
+@pytest.fixture(autouse=True)
+def _once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it does not take long."""
+    monkeypatch.setattr(invocation, "_REPETITIONS", 1)
+    monkeypatch.setattr(invocation, "_BATCHES", 1)
+
+
 def test_every_service_is_timed_beside_its_own_calls() -> None:
     timed = invocation.compare_invocations(pairs=1)
     assert timed.keys() == set(choreography.services())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from fuzz.doors import Doors, doors, fuzz_cancellations, fuzz_events, fuzz_posts
 
-EXAMPLES = 200
+EXAMPLES = 100
 
 
 @pytest.fixture(scope="module")

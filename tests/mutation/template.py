@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from cfnlint import api  # type: ignore[import-untyped]  # cfnlint has no types
-from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # cfnlint has no types
 from mutation.trial import CORES, Trial, passed, pretend, tests_pass
 
 from sagactl.paths import PROJECT, STATE
@@ -39,7 +37,6 @@ TESTS = {
 }
 # These look for lines of the template to change, or take long.
 LEFT_OUT = ["-k", "not would_not_work and not do_not_fit and not backlog"]
-LINTED = ManualArgs(regions=["us-east-1"])
 TIMES = 10
 _DERIVED = re.compile(r"# derived: .*?# end derived", re.DOTALL)
 
@@ -208,9 +205,19 @@ def survivors(some: list[Mutant]) -> Iterator[str]:
         assert not pool.submit(is_refused, PATH.read_text()).result(), "the checks refuse the template as it is"
         refused = pool.map(is_refused, [mutant.text for mutant in some], chunksize=25)
         left = [mutant for mutant, is_known in zip(some, refused, strict=True) if not is_known]
+    linted("")  # loads cfn-lint, before processes are forked off
     for number, is_alive in passed(map(trial, left)):
         if is_alive:
             yield left[number].name
+
+
+def linted(text: str) -> list[Any]:
+    """Returns what cfn-lint finds wrong."""
+    from cfnlint import api  # type: ignore[import-untyped]  # cfnlint has no types
+    from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # cfnlint has no types
+
+    found: list[Any] = api.lint(text, config=ManualArgs(regions=["us-east-1"]))
+    return found
 
 
 def is_refused(text: str) -> bool:
@@ -247,6 +254,6 @@ def trial(mutant: Mutant) -> Trial:
 
     def run() -> bool:
         pretend(PATH, mutant.text)
-        return all(tests_pass(["-x", test, *LEFT_OUT]) for test in wanted) and not api.lint(mutant.text, config=LINTED)
+        return all(tests_pass(["-x", test, *LEFT_OUT]) for test in wanted) and not linted(mutant.text)
 
     return Trial(run, 120)

@@ -1,11 +1,12 @@
 """How the tests are divided among processes, and in which order.
 
-Those on LocalStack wait more than they work. One process has them all but for the browser's, which another has, each
-on a deployment of its own. The others are given out by the file, and the explorer's, which are in one long file, one
-by one.
+Those on LocalStack wait more than they work. One process has most of them; another has the browser's and then the
+documentation's, which take as long; each has a deployment of its own. The others are given out by the file, and the
+explorer's, which are in one long file, one by one.
 """
 
 FIRST = 0
+_DOCUMENTATION = "tests/localstack/test_documents.py"
 _TURNS = {"localstack": FIRST, "browser": FIRST, "unit": 2, "explore": 3}  # by folder; 1 for all others
 
 
@@ -16,6 +17,8 @@ def turn(nodeid: str) -> int:
 
 def share(nodeid: str) -> str:
     """Returns the name of what one process does as a whole."""
+    if nodeid.startswith(_DOCUMENTATION):
+        return "browser"
     if turn(nodeid) == FIRST:
         return _folder(nodeid)
     if _folder(nodeid) == "explore":

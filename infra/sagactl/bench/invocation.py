@@ -92,9 +92,10 @@ def _compare(service: str, pairs: int) -> Compared:
             for method, arguments in event.calls:
                 method(**arguments)
 
-    _seconds(own)  # to warm up
-    _seconds(bare)
-    return compare(lambda: _seconds(own) / len(events), lambda: _seconds(bare) / len(events), pairs)
+    _seconds(own, _REPETITIONS)  # to warm up
+    _seconds(bare, _REPETITIONS)
+    count = len(events)
+    return compare(lambda: _seconds(own, _REPETITIONS) / count, lambda: _seconds(bare, _REPETITIONS) / count, pairs)
 
 
 def _heard_events(service: str) -> tuple[Callable[..., None], list[_HeardEvent]]:
@@ -142,7 +143,7 @@ def _written_entry(calls: list[Call]) -> dict[str, Any]:
     return {}
 
 
-def _seconds(function: Callable[[], Any], repetitions: int = _REPETITIONS) -> float:
+def _seconds(function: Callable[[], Any], repetitions: int) -> float:
     gc.collect()
     started = time.process_time()
     for _ in range(repetitions):
