@@ -30,6 +30,7 @@ def test_the_configuration_is_as_it_says() -> None:
     config: Any = CONFIG
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
     assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    assert sum(2**retry for retry in range(ATTEMPTS - 1)) == PAUSES_SECONDS_MAX
 
 
 @pytest.mark.parametrize(("module", "threads"), [("journal.app", "WRITERS"), ("order.watchdog", "WORKERS")])

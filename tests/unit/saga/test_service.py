@@ -18,7 +18,7 @@ from contracts.values import Amount
 from payment.reactions import Payment, cancel, charge
 from saga.bus import NotTold
 from saga.event import HOPS_MAX, Event, Metadata, Timestamp
-from saga.ledger import Conflict, Entry
+from saga.ledger import Conflict, Entry, Throttled
 from saga.serialization import Refused
 from saga.service import ATTEMPTS, Service, fact
 
@@ -34,6 +34,7 @@ class Ledger(MemoryLedger[Payment]):
         super().__init__()
         self.steps = steps
         self.conflicts = 0
+        self.conflict = Conflict
         self.recalls = 0
 
     def recall(self, order_id: UUID) -> Entry[Payment] | None:
@@ -43,7 +44,7 @@ class Ledger(MemoryLedger[Payment]):
     def record(self, entry: Entry[Payment], before: Entry[Payment] | None) -> None:
         if self.conflicts:
             self.conflicts -= 1
-            raise Conflict
+            raise self.conflict
         super().record(entry, before)
         self.steps.append("record")
 
@@ -336,6 +337,13 @@ def test_a_service_decides_again_after_a_conflict(payment: PaymentService, count
     payment.hear(CREATED)
     assert payment.steps == ["record", "tell"]
     assert counted()["Conflicts"] == len(payment.pauses) == conflicts
+
+
+def test_a_database_that_is_too_busy_is_counted_apart(payment: PaymentService, counted: Counted) -> None:
+    payment.ledger.conflict = Throttled
+    payment.ledger.conflicts = 1
+    payment.hear(CREATED)
+    assert counted() == {"Throttles": 1, "Charges": 1}
 
 
 def test_a_service_gives_up_after_too_many_conflicts(payment: PaymentService, counted: Counted) -> None:
