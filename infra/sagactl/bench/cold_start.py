@@ -11,7 +11,7 @@ from sagactl.design.template import Function
 from sagactl.environment import machine
 from sagactl.local import functions
 from sagactl.paths import LAMBDA_VENV
-from sagactl.stack.deploy import BUILD
+from sagactl.stack.deploy import built_code
 
 RATIO_MAX = 1.25
 HTTP_RATIO_MAX = 1.4  # Powertools' router comes on top
@@ -37,7 +37,7 @@ def compile_runtime() -> None:
 
 
 def compare_start(function: Function, pairs: int) -> Compared:
-    folder = BUILD / function.name
+    folder = built_code(function.name)
     environment = _SETTINGS | functions.environment(function.module)
     own = f"import {function.module}"
     client_names = _run(_PRINT_CLIENTS.format(own=own), folder, environment)[1].split()

@@ -101,7 +101,7 @@ class Endpoints:
         return JSONResponse({"orderId": order_id}, HTTPStatus.ACCEPTED)
 
     def dead_letters(self, _: Request) -> Response:
-        with self._held() as (_, found):
+        with self._held() as (_stack, found):
             letters = [letter.fields(letter.failure) for letter in found.letters]
         return JSONResponse({"deadLetters": letters, "mayBeMore": found.may_be_more})
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from sagactl import environment
-from sagactl.design.template import TEMPLATE
+from sagactl.design.template import TEMPLATE, parsed
 from sagactl.errors import SagaError, check_room
 from sagactl.local import child, locks
 from sagactl.local.package_settings import for_pip_and_uv
@@ -24,6 +25,7 @@ from sagactl.stack.aws import STACK_NAME, Target, is_deployed, stack_outputs, st
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
+_CODE = r"(?m)^( *CodeUri: ){}$"
 Progress = Callable[[str], AbstractContextManager[None]]
 
 
@@ -81,34 +83,33 @@ def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
 
 
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:
-    """Builds every function into a folder of its own, below BUILD."""
+    """Builds every function into a folder below BUILD; those with the same code have one.
+
+    sam build makes copies of it, which sam deploy would pack one by one.
+    """
     sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
+    template = BUILD / "template.yaml"
+    text = template.read_text()
+    first: dict[frozenset[tuple[Path, bytes]], str] = {}
+    for folder in sorted(filter(Path.is_dir, BUILD.iterdir())):
+        files = filter(Path.is_file, folder.rglob("*"))
+        name = first.setdefault(frozenset((path.relative_to(folder), path.read_bytes()) for path in files), folder.name)
+        if name != folder.name:
+            text = re.sub(_CODE.format(folder.name), rf"\g<1>{name}", text)
+            shutil.rmtree(folder)
+    template.write_text(text)
 
 
 def compile_bytecode() -> None:
-    """Adds Python's bytecode to what was built.
-
-    Lambda can't write it, and would compile at every cold start. Folders with the same code, as one CodeUri makes them,
-    are compiled once.
-    """
-    compiled: dict[frozenset[tuple[Path, bytes]], Path] = {}
-    for folder in filter(Path.is_dir, BUILD.iterdir()):
-        code = frozenset((path.relative_to(folder), path.read_bytes()) for path in folder.rglob("*.py"))
-        if code in compiled:
-            _copy_bytecode(compiled[code], folder)
-        else:
-            compiled[code] = folder
-            _compile(folder)
-
-
-def _compile(folder: Path) -> None:
+    """Adds Python's bytecode to what was built. Lambda can't write it, and would compile at every cold start."""
     command = [str(VENV / "bin/python"), "-m", "compileall", "-qq", "-j0", "--invalidation-mode=unchecked-hash"]
-    subprocess.run([*command, folder], env=environment.machine(), check=True)
+    subprocess.run([*command, *filter(Path.is_dir, BUILD.iterdir())], env=environment.machine(), check=True)
 
 
-def _copy_bytecode(there: Path, to: Path) -> None:
-    for cache in there.rglob("__pycache__"):
-        shutil.copytree(cache, to / cache.relative_to(there), dirs_exist_ok=True)
+def built_code(function: str) -> Path:
+    """Returns the folder of what was built for the function with this name in the template."""
+    functions = parsed((BUILD / "template.yaml").read_text())["Resources"]
+    return BUILD / str(functions[function]["Properties"]["CodeUri"])
 
 
 def forget_bytecode() -> None:

@@ -33,7 +33,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         [file] = [argument for argument in arguments if argument.startswith("file://")]
         told[arguments[0]] = json.loads(Path(file.removeprefix("file://")).read_text())
 
-    for file in ("installed", "venv/bin/sam"):
+    for file in ("installed", "template.yaml", "venv/bin/sam"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     monkeypatch.setattr(deploy, "SAM_VENV", tmp_path / "venv")

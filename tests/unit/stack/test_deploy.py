@@ -16,6 +16,10 @@ SOURCES = {
     "OrderFunction/order/app.py": "answer = 42\n",
     "PaymentFunction/order/app.py": "answer = 42\n",
     "Other/order/app.py": "answer = 43\n",
+    "template.yaml": "Resources:\n"
+    "  OrderFunction:\n    Properties:\n      CodeUri: OrderFunction\n"
+    "  PaymentFunction:\n    Properties:\n      CodeUri: PaymentFunction\n"
+    "  Other:\n    Properties:\n      CodeUri: Other\n",
 }
 
 
@@ -55,17 +59,25 @@ def build(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, text in SOURCES.items():
         path = folder / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
 
-def test_functions_get_bytecode(where: Target, ran: list[str], tmp_path: Path) -> None:
+def test_functions_get_bytecode(where: Target, ran: list[str]) -> None:
     deploy.deploy(where, {})
     assert ran == ["build", "deploy"]
-    caches = tmp_path.rglob("__pycache__/app.cpython-313.pyc")
-    compiled = {path.relative_to(tmp_path).parts[0]: path.read_bytes() for path in caches}
-    assert {code[4] for code in compiled.values()} == {UNCHECKED}
-    assert compiled["PaymentFunction"] == compiled["OrderFunction"] != compiled["Other"]
+    for name in ("OrderFunction", "Other"):
+        [compiled] = deploy.built_code(name).rglob("__pycache__/app.cpython-313.pyc")
+        assert compiled.read_bytes()[4] == UNCHECKED
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_functions_with_the_same_code_are_packed_once(where: Target, ran: list[str], tmp_path: Path) -> None:
+    deploy.deploy(where, {})
+    assert ran == ["build", "deploy"]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"OrderFunction", "Other"}
+    assert deploy.built_code("PaymentFunction") == deploy.built_code("OrderFunction") == tmp_path / "OrderFunction"
+    assert deploy.built_code("Other") == tmp_path / "Other"
 
 
 @pytest.mark.usefixtures("uncompiled")

@@ -12,7 +12,7 @@ from sagactl.bench.invocation import BATCH_EVENTS, compare_invocations, dollars_
 from sagactl.commands.options import Json
 from sagactl.design import template
 from sagactl.errors import SagaError
-from sagactl.stack.deploy import BUILD, build, compile_bytecode, forget_bytecode
+from sagactl.stack.deploy import build, built_code, compile_bytecode, forget_bytecode
 from sagactl.terminal import err, figures, progress, result
 
 Pairs = Annotated[int, typer.Option("--pairs", min=1, max=1000, help="How many measurements of each kind.")]
@@ -43,7 +43,7 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     err.print("Invocations")  # without a spinner, whose thread would disturb the times
     invocations = compare_invocations(pairs)
     batches = {orders: journal_batch_seconds(orders) for orders in (BATCH_EVENTS, BATCH_EVENTS // 4)}
-    zip_bytes = zip_bytes_of(BUILD / next(iter(functions.values())).name)
+    zip_bytes = zip_bytes_of(built_code(next(iter(functions.values())).name))
     fields = {
         "coldStarts": {name: _start_fields(start, limits[name]) for name, start in starts.items()},
         "invocations": {name: _invocation_fields(invocation) for name, invocation in invocations.items()},
