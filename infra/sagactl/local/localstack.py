@@ -278,8 +278,7 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
     machine = environment.machine()
     own = machine | {
         "AWS_EC2_METADATA_DISABLED": "true",  # or its S3 waits for the metadata of a machine on AWS
-        # How often it checks a new resource before it pauses for a second. Functions are ready before that.
-        "CFN_NO_WAIT_ITERATIONS": "50",
+        "CFN_NO_WAIT_ITERATIONS": "2",  # looks at a new resource without a pause, which infra/localstack makes short
         "DISABLE_EVENTS": "1",  # no telemetry
         "DNS_ADDRESS": "0",
         "DYNAMODB_IN_MEMORY": "1",
