@@ -37,7 +37,7 @@ demo: setup ## Run six orders on a LocalStack of their own, one for each way a s
 	@.venv/bin/saga demo
 
 .PHONY: test quick
-test: setup-aws-npm ## Run everything that fits in six minutes
+test: setup-aws-npm ## Run everything that fits in five minutes
 	@.venv/bin/python -m sagactl.local.chromium
 	@.venv/bin/pytest --numprocesses=3 --no-loadscope-reorder
 
