@@ -94,6 +94,10 @@ class Function:
     def active(self) -> bool:
         return bool(self.client.get_function(FunctionName=self.name)["Configuration"]["State"] == "Active")
 
+    def updated(self) -> bool:
+        configuration = self.client.get_function(FunctionName=self.name)["Configuration"]
+        return bool(configuration["LastUpdateStatus"] == "Successful")
+
 
 type Functions = dict[str, Function]
 
@@ -102,15 +106,11 @@ type Functions = dict[str, Function]
 def functions(stack: Stack) -> Iterator[Functions]:
     """The same code under several names, since each has a timeout of its own; by the rest of the name."""
     client = stack.client("lambda")
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("obedient.py", OBEDIENT)
-        code.writestr("broken.py", BROKEN)
     common: dict[str, Any] = {
         "Runtime": "python3.13",
         "Role": "arn:aws:iam::000000000000:role/any",
         "Environment": {"Variables": {"SETTING": "a value"}},
-        "Code": {"ZipFile": archive.getvalue()},
+        "Code": {"ZipFile": zipped(OBEDIENT)},
     }
     made = {name: Function(f"{aws.STACK_NAME}-{name}", client) for name in FUNCTIONS}
     for name, function in made.items():
@@ -274,6 +274,28 @@ def test_a_deleted_function_leaves_no_process(functions: Functions, stack: Stack
     eventually(lambda: not is_alive(left["pid"]) and not is_alive(left["child"]), "an end of both")
 
 
+def test_functions_with_the_same_code_share_a_folder_for_as_long_as_one_has_that_code(functions: Functions) -> None:
+    early, patient = functions["early"], functions["patient"]
+    shared = root_of(early)
+    assert root_of(patient) == shared
+
+    early.client.update_function_configuration(FunctionName=early.name, Timeout=19)
+    eventually(early.updated, "another time-out")
+    early(exits=1)
+    assert root_of(early) == shared  # in a new process
+
+    early.client.update_function_code(FunctionName=early.name, ZipFile=zipped(f"{OBEDIENT}\n"))
+    eventually(early.updated, "other code")
+    own = root_of(early)
+    assert own != shared
+    patient(exits=1)
+    assert root_of(patient) == shared
+
+    early.client.delete_function(FunctionName=functions.pop("early").name)
+    eventually(lambda: not own.exists(), "an end of the folder")
+    assert root_of(patient).exists()
+
+
 def test_what_is_uploaded_lies_in_localstacks_own_folder(stack: Stack) -> None:
     bucket = f"bucket-{uuid.uuid4()}"
     stack.client("s3").create_bucket(Bucket=bucket)
@@ -281,6 +303,19 @@ def test_what_is_uploaded_lies_in_localstacks_own_folder(stack: Stack) -> None:
     assert not list(Path(tempfile.gettempdir()).glob(f"*/{bucket}"))  # where another user's LocalStack would have it
     stack.client("s3").delete_object(Bucket=bucket, Key="large")
     stack.client("s3").delete_bucket(Bucket=bucket)
+
+
+def zipped(obedient: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        # Always the same bytes, because all have the same time.
+        code.writestr(zipfile.ZipInfo("obedient.py"), obedient)
+        code.writestr(zipfile.ZipInfo("broken.py"), BROKEN)
+    return archive.getvalue()
+
+
+def root_of(function: Function) -> Path:
+    return Path(function().answer["environment"]["LAMBDA_TASK_ROOT"])
 
 
 def first_met(folder: Path) -> int | None:
