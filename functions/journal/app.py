@@ -63,15 +63,15 @@ class Read(NamedTuple):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> Any:
+def handler(event: dict[str, Any], _context: Any) -> Any:
     """Writes down a batch of events. Only what failed goes back to the queue."""
     written = _write(event["Records"])
 
     def report(record: SQSRecord) -> None:
         if record.message_id not in written:
-            raise NotJournaled(record.message_id)
+            raise NotJournaled
 
-    return process_partial_response(event, report, processor, context)
+    return process_partial_response(event, report, processor)
 
 
 def _write(records: Sequence[dict[str, Any]]) -> set[str]:

@@ -196,9 +196,11 @@ def warm_up() -> None:
 
 
 def chosen(mutant: Mutant, tests: list[Test]) -> list[Test]:
-    """Returns the package's tests that run the function, or all if it is none; the quick ones first."""
+    """Returns the package's tests that run the function, or all if it is run by importing; the quick ones first."""
     own = [test for test in tests if test.id.startswith(tuple(tests_of(mutant.package)))]
-    found = [test for test in own if [mutant.file, mutant.where] in test.runs] or own
+    found = [test for test in own if [mutant.file, mutant.where] in test.runs]
+    if all([mutant.file, "<module>"] in test.runs for test in found):
+        found = own
     seconds: dict[str, float] = defaultdict(float)
     for test in found:
         seconds[test.file] += test.seconds

@@ -243,6 +243,30 @@ def test_a_record_whose_answer_is_lost_is_one_order(
     assert [event.name for event in api.told()] == ["OrderCreated"]
 
 
+def test_a_new_order_is_recorded_without_a_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.module.service.ledger, "recall", lambda _: pytest.fail("it was read"))
+    assert api.post().status == HTTPStatus.ACCEPTED
+
+
+def test_what_is_refused_is_logged_and_counted(api: Api, logged: Logged, counted: Counted) -> None:
+    assert api.post(ORDER | {"quantity": 0}).status == HTTPStatus.BAD_REQUEST
+    [line] = map(json.loads, logged())
+    assert (line["level"], line["message"], line["status"]) == ("WARNING", "refused", HTTPStatus.BAD_REQUEST)
+    [problem] = line["problems"]
+    assert problem.startswith("quantity: ")
+    assert counted() == {"Refusals": 1}
+
+
+def test_why_an_order_is_not_placed_is_logged_and_counted(
+    api: Api, monkeypatch: pytest.MonkeyPatch, logged: Logged, counted: Counted
+) -> None:
+    monkeypatch.setattr(api.module.service.ledger.client, "put_item", hanging)
+    assert api.post().status == HTTPStatus.SERVICE_UNAVAILABLE
+    line = json.loads(logged()[-1])
+    assert (line["level"], line["message"]) == ("ERROR", 'ReadTimeoutError: Read timeout on endpoint URL: "aws"')
+    assert counted()["Failures"] == 1
+
+
 def test_an_order_that_may_have_been_told_is_accepted(
     api: Api, monkeypatch: pytest.MonkeyPatch, logged: Logged, counted: Counted
 ) -> None:

@@ -34,3 +34,5 @@ def test_a_full_batch_of_events_is_written_in_one_round(aws: Aws) -> None:  # no
     [queue] = journal.events.values()
     app = load("journal.app")
     assert queue["Properties"]["BatchSize"] <= app.ITEMS_MAX * app.WRITERS
+    assert app.pool._max_workers == app.WRITERS
+    assert app.dynamodb.meta.service_model.shape_for("WriteRequests").metadata["max"] == app.ITEMS_MAX

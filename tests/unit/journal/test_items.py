@@ -170,6 +170,7 @@ def test_a_batch_names_its_events() -> None:
     batch = journal.batch_entry([entry(a(OrderCreated)), entry(a(PaymentOK))], LATER)
     assert batch["sort"] == {"S": f"{LATER}#e1"}
     assert " " not in batch["events"]["S"]  # each KB is a write unit
+    assert batch["expiresAt"] == entry(a(OrderCreated))["expiresAt"]
     assert json.loads(batch["events"]["S"]) == [
         [str(ORDER_ID), "e1", "OrderCreated", "saga.order", AT],
         [str(ORDER_ID), "e1", "PaymentOK", "saga.payment", AT],

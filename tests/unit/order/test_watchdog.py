@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock, patch
+from unittest.mock import Mock, call, patch
 from uuid import UUID
 
 import pytest
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 from support.emulation import Aws
 from support.given import AT, ORDER_ID
@@ -238,6 +239,13 @@ def test_an_order_that_expires_is_logged(logged: Logged) -> None:
     [line] = map(json.loads, logged())
     said = {"message": "expired", "orderId": str(UUID(int=0)), "detailType": "OrderExpired", "told": "OrderExpired"}
     assert line | said == line
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_the_age_of_the_oldest_open_order_is_in_seconds() -> None:
+    Simulated([late(0)], NOW, ships=False).run()
+    metrics: Any = watchdog.count
+    assert metrics.call_args_list[0] == call("OldestOpenSeconds", late(60).total_seconds(), MetricUnit.Seconds)
 
 
 def test_metrics_come_before_telling_and_even_if_nothing_can_be_told(counted: Counted, logged: Logged) -> None:
