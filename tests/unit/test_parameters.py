@@ -42,6 +42,12 @@ def test_a_parameter_turns_on_what_it_is_for(condition: str, parameter: str, off
     assert holds(TEMPLATE["Conditions"][condition], {parameter: on})
 
 
+def test_the_bus_logs_what_is_asked_for_and_no_event() -> None:
+    wanted = {"Level": {"Ref": "BusLogLevel"}, "IncludeDetail": "NONE"}
+    found = TEMPLATE["Resources"]["Bus"]["Properties"]["LogConfig"]
+    assert found == {"If": ["HasBusLogs", wanted, {"Ref": "AWS::NoValue"}]}
+
+
 def test_by_default_nothing_is_turned_on_that_only_some_want() -> None:
     defaults = {name: str(each["Default"]) for name, each in PARAMETERS.items()}
     turned_on = {name for name, condition in TEMPLATE["Conditions"].items() if holds(condition, defaults)}
