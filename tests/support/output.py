@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -31,7 +31,16 @@ class Output:
         return sums
 
     def _take(self, *, metrics: bool) -> list[str]:
-        lines = self._lines + self._capsys.readouterr().out.split("\n")[:-1]
+        lines = self._lines + list(_documents(self._capsys.readouterr().out))
         taken = [line for line in lines if ("_aws" in json.loads(line)) == metrics]
         self._lines = [line for line in lines if line not in taken]
         return taken
+
+
+def _documents(text: str) -> Iterator[str]:
+    """Yields each JSON document. Threads that print at once may print two of them before either ends its line."""
+    rest = text.lstrip()
+    while rest:
+        _, end = json.JSONDecoder().raw_decode(rest)
+        yield rest[:end]
+        rest = rest[end:].lstrip()
