@@ -250,10 +250,10 @@ def is_denied() -> bool:
 
 
 def trial(mutant: Mutant) -> Trial:
-    wanted = itertools.chain.from_iterable(tests for part, tests in TESTS.items() if part in mutant.path)
+    wanted = list(itertools.chain.from_iterable(tests for part, tests in TESTS.items() if part in mutant.path))
 
     def run() -> bool:
         pretend(PATH, mutant.text)
-        return all(tests_pass(["-x", test, *LEFT_OUT]) for test in wanted) and not linted(mutant.text)
+        return tests_pass(["-x", *wanted, *LEFT_OUT]) and not linted(mutant.text)
 
     return Trial(run, 120)
