@@ -133,6 +133,7 @@ def test_a_conflict_costs_the_lost_write_and_reading_the_stock_again(found: Meas
 
 def test_a_call_that_the_meter_does_not_know_is_not_free(serial: Serial) -> None:
     client = serial.modules["payment.app"].service.ledger.client
+    # What the meter raises on purpose, so that no call is ever counted as free because nobody gave it a price.
     with pytest.raises(NotImplementedError, match="no price for dynamodb Scan"):
         client.scan(TableName="OrderTable")
 

@@ -213,8 +213,8 @@ def survivors(some: list[Mutant]) -> Iterator[str]:
 
 def linted(text: str) -> list[Any]:
     """Returns what cfn-lint finds wrong."""
-    from cfnlint import api  # type: ignore[import-untyped]  # cfnlint has no types
-    from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # cfnlint has no types
+    from cfnlint import api
+    from cfnlint.config import ManualArgs
 
     found: list[Any] = api.lint(text, config=ManualArgs(regions=["us-east-1"]))
     return found

@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from cfnlint.api import lint  # type: ignore[import-untyped]  # it has no types
+from cfnlint.api import lint
 from support.documents import blocks, commands, follow, script
 from support.ports import free_port
 
