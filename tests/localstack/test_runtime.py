@@ -308,9 +308,8 @@ def test_what_is_uploaded_lies_in_localstacks_own_folder(stack: Stack) -> None:
 def zipped(obedient: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
-        # Always the same bytes, because all have the same time.
-        code.writestr(zipfile.ZipInfo("obedient.py"), obedient)
-        code.writestr(zipfile.ZipInfo("broken.py"), BROKEN)
+        code.writestr("obedient.py", obedient)
+        code.writestr("broken.py", BROKEN)
     return archive.getvalue()
 
 
