@@ -120,7 +120,11 @@ class Saga:
         group = f"/aws/lambda/{aws.STACK_NAME}-{service}"
 
         def found() -> str | None:
-            events = self.stack.client("logs").filter_log_events(logGroupName=group)["events"]
+            logs = self.stack.client("logs")
+            try:
+                events = logs.filter_log_events(logGroupName=group)["events"]
+            except logs.exceptions.ResourceNotFoundException:  # nothing was logged so far
+                return None
             return next((event["message"] for event in events if marker in event["message"]), None)
 
         return eventually(found, f"{marker} in {group}")
