@@ -52,7 +52,7 @@ LIBRARIES = STATE / "mutation/libraries.json"
 ALIVE = STATE / "mutation/alive.json"
 TYPES = STATE / "mutation/mypy"
 IN_PLACE_MAX = 100  # tests, of which one notices most mutants
-SECONDS_MORE = 30  # which a trial may take beyond three times what its tests take
+SECONDS_MORE = 30  # which a trial may compute beyond three times what its tests take
 
 
 class Mutant(NamedTuple):

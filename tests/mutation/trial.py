@@ -20,8 +20,11 @@ CORES = os.cpu_count() or 1
 OPTIONS = ("-q", "-pno:cacheprovider", "--assert=plain", "--tb=no")  # nobody reads why a test fails
 
 
+WAITING = 10  # times what a trial may compute is how long it may take, so that a busy machine notices no mutant
+
+
 class Trial(NamedTuple):
-    """`run` returns whether the tests pass. After `seconds_max` they have failed."""
+    """`run` returns whether the tests pass. After computing for `seconds_max` they have failed."""
 
     run: Callable[[], bool]
     seconds_max: int
@@ -49,7 +52,9 @@ def _forked(trial: Trial) -> int:
         return pid
     status = 1
     try:
-        signal.alarm(trial.seconds_max)  # whose signal ends the process
+        # Either's signal ends the process.
+        signal.setitimer(signal.ITIMER_PROF, trial.seconds_max)
+        signal.alarm(WAITING * trial.seconds_max)
         status = 0 if trial.run() else 1
     finally:
         os._exit(status)
