@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from mutation import functions
 from mutation.__main__ import compared
 from mutation.bodies import bodies, compiled, exchange
 from mutation.template import mutants
@@ -69,6 +70,16 @@ def test_a_function_is_exchanged_where_nothing_around_it_changes(
 def test_a_file_that_nobody_has_imported_is_left_to_who_does(tmp_path: Path) -> None:
     code = compiled(MODULE, tmp_path / "another.py")
     assert exchange(bodies(), code, compiled(MODULE.replace("b=1", "b=2"), tmp_path / "another.py"))
+
+
+def test_a_wrong_type_is_refused_even_if_the_file_stays_as_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "TYPES", tmp_path / "types")
+    path = tmp_path / "module.py"
+    path.write_text("type Number = int | None\n")
+    assert not functions.is_refused(path, path.read_text())
+    assert functions.is_refused(path, path.read_text().replace("|", "&"))
 
 
 def test_the_list_has_exactly_what_nothing_notices() -> None:
