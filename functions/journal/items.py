@@ -218,7 +218,8 @@ def _first_told(entries: Iterable[dict[str, Any]]) -> dict[str, str]:
     told_at: dict[str, str] = {}
     for entry in entries:
         name = entry["detailType"]["S"]
-        told_at[name] = min(told_at.get(name, "~"), entry["toldAt"]["S"])
+        at = entry["toldAt"]["S"]
+        told_at[name] = min(at, told_at.get(name, at))
     return told_at
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from boto3.dynamodb.types import Binary
 from msgspec.structs import replace
 from support.given import AT, a
 from support.implementations import CONCURRENT, THREADS, LedgerOf
@@ -80,7 +81,13 @@ def test_an_entry_replaces_the_one_before_as_a_whole(payments: Ledger[Payment]) 
     assert payments.recall(before.order_id) == entry
 
 
-UNKNOWN: dict[str, Any] = {"dueBy": "2026", "parts": [1, Decimal("0.5"), None], "names": {"a", "b"}, "isNew": True}
+UNKNOWN: dict[str, Any] = {
+    "dueBy": "2026",
+    "parts": [1, Decimal("0.5"), None],
+    "names": {"a", "b"},
+    "isNew": True,
+    "seal": Binary(b"\x00\xff"),
+}
 
 
 def test_what_another_release_has_written_is_kept(payments: Ledger[Payment]) -> None:
@@ -125,7 +132,7 @@ def test_the_first_write_of_two_wins(payments: Ledger[Payment]) -> None:
     first = opened(CHARGED)
     second = replace(first, state=Payment(status="CANCELLED"))
     payments.record(first, None)
-    with pytest.raises(Conflict) as raised:
+    with pytest.raises(Conflict, match=r"^another write came first$") as raised:
         payments.record(second, None)
     assert payments.recall(first.order_id) == raised.value.entry == first
 

@@ -112,6 +112,21 @@ def test_of_a_larger_event_the_largest_fields_are_left_out(bytes_each: int, fiel
     assert item_bytes({"M": kept}) < ITEM_BYTES_MAX
 
 
+def of_bytes(size: int) -> dict[str, Any]:
+    """A detail that is so large as JSON, most of it a note."""
+    said = detail(a(OrderCreated)) | {"note": ""}
+    return said | {"note": "x" * (size - len(json.dumps(said)))}
+
+
+@pytest.mark.parametrize("larger", [{}, {"larger": "x" * 300_000}], ids=["alone", "beside a larger one"])
+@pytest.mark.parametrize(("size", "is_kept"), [(262_144, True), (262_145, False)])
+def test_a_field_is_left_out_only_if_what_is_kept_would_be_too_large(
+    larger: dict[str, str], size: int, is_kept: bool
+) -> None:
+    kept = entry(a(OrderCreated), detail=larger | of_bytes(size))
+    assert json.loads(kept["detail"]["S"]) == (of_bytes(size) if is_kept else detail(a(OrderCreated)))
+
+
 def test_half_a_surrogate_pair_is_kept() -> None:
     said = detail(a(OrderCreated)) | {"note": "\ud83c"}
     kept = entry(a(OrderCreated), detail=said)["detail"]["S"]
@@ -120,6 +135,13 @@ def test_half_a_surrogate_pair_is_kept() -> None:
 
 def test_events_of_an_order_sort_by_when_they_were_told() -> None:
     assert entry(a(OrderCreated))["sort"]["S"] < entry(a(PaymentOK, timestamp=LATER))["sort"]["S"] < journal.SUMMARY
+
+
+def test_what_earlier_releases_have_written_is_under_the_same_keys() -> None:
+    update = journal.summary([entry(a(OrderCreated))])
+    assert update["Key"] == {"orderId": {"S": str(ORDER_ID)}, "sort": {"S": "summary"}}
+    assert update["ExpressionAttributeValues"][":state"] == {"S": "PENDING#1"}
+    assert journal.shards("PENDING") == ["PENDING#0", "PENDING#1", "PENDING#2", "PENDING#3"]
 
 
 def test_a_summary_says_when_each_event_was_told() -> None:
@@ -158,6 +180,12 @@ def test_summaries_are_spread_by_state_and_batches_by_day() -> None:
     ids = [one | {"eventId": {"S": str(number)}} for number, one in enumerate(entries)]
     batches = [journal.batch_entry([one], AT)["orderId"]["S"] for one in ids]
     assert set(batches) == set(journal.shards(journal.batches_of("2026-01-31")))
+
+
+def test_an_order_is_listed_whatever_state_it_is_in() -> None:
+    updates = [journal.summary([entry(a(event))]) for event in EVENTS.values()]
+    states = {update["ExpressionAttributeValues"][":state"]["S"].partition("#")[0] for update in updates}
+    assert states == set(journal.STATES)
 
 
 def test_an_order_is_listed_under_one_shard_whatever_is_told_of_it() -> None:

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.given import AT, ORDER_ID
 
+from contracts.values import Amount
 from inventory.reactions import Reservation
 from inventory.stock import DynamoStockLedger
-from saga.dynamodb import marshal, unmarshal
-from saga.ledger import Conflict, Entry, Throttled
+from payment.reactions import Payment
+from saga.dynamodb import DynamoLedger, marshal, unmarshal
+from saga.ledger import Conflict, Entry, Heard, Throttled
 
 HOLDS_UNITS = Reservation(status="RESERVED", product_id="apple", quantity=1)
 HOLDS_NONE = Reservation(status="RELEASED")
@@ -98,6 +100,31 @@ def test_reads_are_strongly_consistent() -> None:
     ledger = DynamoStockLedger(client, "reservations", "stock")
     assert (ledger.recall(ORDER_ID), ledger.available("apple")) == (None, None)
     assert [(asks["TableName"], asks["ConsistentRead"]) for asks in asked] == [("reservations", True), ("stock", True)]
+
+
+def test_an_entry_lies_flat_in_one_item_and_its_amount_is_a_number() -> None:
+    """Tables are full of such items."""
+    written = []
+
+    class Client:
+        def put_item(self, **asks: Any) -> None:
+            written.append(asks["Item"])
+
+    client: Any = Client()
+    charged = Payment(status="CHARGED", amount=Amount("49.9"))
+    heard = {"OrderCreated": Heard("0a1b2c3d", "PaymentOK")}
+    DynamoLedger(client, "payments", Payment).record(Entry(ORDER_ID, 1, AT, charged, heard, {"PaymentOK": AT}), None)
+    assert written == [
+        {
+            "orderId": {"S": str(ORDER_ID)},
+            "version": {"N": "1"},
+            "openedAt": {"S": AT},
+            "status": {"S": "CHARGED"},
+            "amount": {"N": "49.9"},
+            "heard": {"M": {"OrderCreated": {"L": [{"S": "0a1b2c3d"}, {"S": "PaymentOK"}]}}},
+            "told": {"M": {"PaymentOK": {"S": AT}}},
+        }
+    ]
 
 
 # Plain values to DynamoDB's and back
