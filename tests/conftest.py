@@ -3,6 +3,7 @@
 What a fixture needs is imported in it, so that a test without it starts at once: no pure test loads boto3.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Has what takes longest come first, if there are several processes: `--numprocesses=3 --no-loadscope-reorder`."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: turn(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """Nothing that was imported or collected is garbage: it is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
+from functools import cache
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -90,16 +91,20 @@ class LastRelease:
 
 def recalled(ledger: Any, order_id: UUID, known: bytes) -> Any:
     """The entry as the ledger reads it from DynamoDB, where another release may have written it."""
-    fields = json.loads(known, parse_float=Decimal)
-    item = marshal(fields | fields.pop("state"))
 
     class Client:
         def get_item(self, **_: Any) -> dict[str, Any]:
-            return {"Item": item}
+            return {"Item": _item(known)}
 
     reading = copy(ledger)
     reading.client = Client()
     return reading.recall(order_id)
+
+
+@cache
+def _item(known: bytes) -> dict[str, Any]:
+    fields = json.loads(known, parse_float=Decimal)
+    return marshal(fields | fields.pop("state"))
 
 
 def written(ledger: Any, entry: Any) -> bytes | None:

@@ -358,12 +358,13 @@ def case(
     heard = _heard(delivery, other, ledger, fault)
     units = ledger.stock[PRODUCT] if keeps_stock else stock
     hops = {hops_of(one.fact) + 1 for one in (delivery, other) if one}
+    after = written(own, ledger.entries.get(order_id))
     return Case(
-        entry=written(own, ledger.entries.get(order_id)),
+        entry=after,
         stock=units,
         told=tuple(map(said, heard.told)),
         failed=heard.failed,
-        other_entry=written(own, ledger.entries.get(other_id)),
+        other_entry=after if other_id == order_id else written(own, ledger.entries.get(other_id)),
         wrong=problem_of_hearing(known_before, ledger.entries, heard.told, clocks(known_before), hops),
     )
 

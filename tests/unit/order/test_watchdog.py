@@ -53,20 +53,22 @@ class Simulated:
         self.calls: Counter[str] = Counter()
         self._spent_seconds = 0.0
         self._shards: list[dict[str, Any]] = [{} for _ in range(OPEN_SHARDS)]
+        self._shard_of: dict[str, dict[str, Any]] = {}
         for number, age in enumerate(ages):
             opened_at = before(now, age)
             self.open(UUID(int=number), opened_at, first_due(opened_at))
 
     def open(self, order_id: UUID, opened_at: Timestamp, due_at: Timestamp) -> None:
-        item = {"orderId": {"S": str(order_id)}, "openedAt": {"S": opened_at}, "dueAt": {"S": due_at}}
-        self._shards[order_id.int % OPEN_SHARDS][str(order_id)] = item
+        key = str(order_id)
+        self._shard_of[key] = shard = self._shards[order_id.int % OPEN_SHARDS]
+        shard[key] = {"orderId": {"S": key}, "openedAt": {"S": opened_at}, "dueAt": {"S": due_at}}
 
     @property
     def left(self) -> int:
         return sum(map(len, self._shards))
 
     def due_at(self, order_id: UUID) -> str:
-        return str(self._shards[order_id.int % OPEN_SHARDS][str(order_id)]["dueAt"]["S"])
+        return str(self._shard_of[str(order_id)][str(order_id)]["dueAt"]["S"])
 
     def run(self, event: Any = None) -> dict[str, int]:
         """The real handler, a minute later."""
@@ -96,7 +98,7 @@ class Simulated:
         self._call("UpdateItem")
         order_id = asked["Key"]["orderId"]["S"]
         values = asked["ExpressionAttributeValues"]
-        item = self._shards[UUID(order_id).int % OPEN_SHARDS].get(order_id)
+        item = self._shard_of[order_id].get(order_id)
         if item is None or item["dueAt"] != values[":read"]:
             raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
         item["dueAt"] = values[":due"]
@@ -109,7 +111,7 @@ class Simulated:
             order_id = entry["Detail"].partition('"orderId":"')[2][:36]
             self.told[order_id] += 1
             if self.ships:
-                del self._shards[UUID(order_id).int % OPEN_SHARDS][order_id]
+                del self._shard_of[order_id][order_id]
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 
     def _call(self, operation: str, at_once: int = watchdog.WORKERS) -> None:
