@@ -81,7 +81,8 @@ def wanted(event: dict[str, Any], known: Sequence[OpenOrder], now: Timestamp) ->
             raise ValueError('expire: expected "all", or a list of order ids')
         case _:
             chosen = [order for order in known if order.due_at <= now]
-    return [order for order in chosen if due(order) <= now]
+    latest = Timestamp.of(datetime.fromisoformat(now) - deadline)
+    return [order for order in chosen if order.opened_at <= latest]
 
 
 def tell(late: Sequence[OpenOrder], now: Timestamp, has_time: Callable[[], bool]) -> tuple[int, list[BaseException]]:

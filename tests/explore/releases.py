@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
 from functools import cache
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -91,13 +91,8 @@ class LastRelease:
 
 def recalled(ledger: Any, order_id: UUID, known: bytes) -> Any:
     """The entry as the ledger reads it from DynamoDB, where another release may have written it."""
-
-    class Client:
-        def get_item(self, **_: Any) -> dict[str, Any]:
-            return {"Item": _item(known)}
-
     reading = copy(ledger)
-    reading.client = Client()
+    reading.client = SimpleNamespace(get_item=lambda **_: {"Item": _item(known)})
     return reading.recall(order_id)
 
 

@@ -351,20 +351,24 @@ def case(
     ledger: Any = MemoryStockLedger({PRODUCT: stock}) if keeps_stock else MemoryLedger()
     order_id = delivery.fact.order_id
     other_id = (other or delivery).fact.order_id
-    for known_id, known in ((other_id, other_entry), (order_id, entry)):
+    items = {other_id: other_entry, order_id: entry}
+    for known_id, known in items.items():
         if known:
             ledger.entries[known_id] = recalled(own, known_id, known)
     known_before = dict(ledger.entries)
     heard = _heard(delivery, other, ledger, fault)
+    for known_id in items:
+        after = ledger.entries.get(known_id)
+        if after is not known_before.get(known_id):
+            items[known_id] = written(own, after)
     units = ledger.stock[PRODUCT] if keeps_stock else stock
     hops = {hops_of(one.fact) + 1 for one in (delivery, other) if one}
-    after = written(own, ledger.entries.get(order_id))
     return Case(
-        entry=after,
+        entry=items[order_id],
         stock=units,
         told=tuple(map(said, heard.told)),
         failed=heard.failed,
-        other_entry=after if other_id == order_id else written(own, ledger.entries.get(other_id)),
+        other_entry=items[other_id],
         wrong=problem_of_hearing(known_before, ledger.entries, heard.told, clocks(known_before), hops),
     )
 

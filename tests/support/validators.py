@@ -5,6 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
 from sagactl.paths import STATE
 
 AJV = STATE / "npm"
@@ -47,10 +51,6 @@ def refused_by_ajv(cases: list[Case]) -> list[list[Any]]:
 
 
 def _refused_by_jsonschema(case: Case) -> list[Any]:
-    from jsonschema import Draft202012Validator  # takes seconds
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT202012
-
     document = DRAFT202012.create_resource(json.loads(case.document.read_text()))
     registry: Registry[Any] = Registry().with_resource("document", document)
     formats = Draft202012Validator.FORMAT_CHECKER
