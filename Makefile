@@ -37,9 +37,9 @@ demo: setup ## Run six orders on a LocalStack of their own, one for each way a s
 	@.venv/bin/saga demo
 
 .PHONY: test quick
-test: setup-aws-npm ## Run everything that fits in five minutes
+test: setup-aws-npm ## Run everything that fits in a few minutes
 	@.venv/bin/python -m sagactl.local.chromium
-	@.venv/bin/pytest --numprocesses=3 --no-loadscope-reorder
+	@.venv/bin/pytest --numprocesses=4 --no-loadscope-reorder
 
 # Of each package of functions/, and the sagas without a fault.
 QUICK := $(wildcard $(patsubst functions/%/,tests/unit/%,$(wildcard functions/*/))) tests/explore

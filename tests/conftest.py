@@ -24,7 +24,7 @@ NICENESS = os.getpriority(os.PRIO_PROCESS, 0) + 10
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Has what takes longest come first, if there are several processes: `--numprocesses=3 --no-loadscope-reorder`."""
+    """Has what takes longest come first, if there are several processes: `--numprocesses=4 --no-loadscope-reorder`."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: turn(item.nodeid))
 
