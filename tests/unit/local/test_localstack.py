@@ -162,8 +162,18 @@ def test_a_state_that_was_half_written_is_none(folder: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.Signals) -> None:
+    assert signalled(number, signal.SIG_DFL) == (128 + number, "stopped\n", f"Ended by {number.name}.\n")
+
+
+def test_a_command_that_is_started_with_nohup_goes_on_without_its_terminal() -> None:
+    assert signalled(signal.SIGHUP, signal.SIG_IGN) == (0, "went on\nstopped\n", "")
+
+
+def signalled(number: signal.Signals, handler: signal.Handlers) -> tuple[int, str, str]:
+    """What a command ends with and prints that gets the signal, whatever these tests were started with."""
     code = (
-        "import contextlib, os; from sagactl import __main__ as program, cli\n"
+        "import contextlib, os, signal; from sagactl import __main__ as program, cli\n"
+        f"signal.signal({int(number)}, signal.Handlers({int(handler)}))\n"
         "def app(**_):\n"
         "    with contextlib.ExitStack() as at_end:\n"
         "        at_end.callback(print, 'stopped', flush=True)\n"
@@ -173,4 +183,4 @@ def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.S
         "program.main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, "stopped\n", f"Ended by {number.name}.\n")
+    return ran.returncode, ran.stdout, ran.stderr
