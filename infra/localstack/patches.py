@@ -1,17 +1,43 @@
-"""What LocalStack takes longer for than it need, while a stack is deployed."""
+"""What LocalStack takes longer for than it need while a stack is deployed, and what fails when two ask at once."""
 
 import functools
+import threading
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
+from cachetools import TTLCache
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
+from localstack.services.dynamodb import utils as dynamodb_utils
 from localstack.services.lambda_.invocation import lambda_models
 
 _RESOURCE_TIMEOUT_SECONDS = 300
 _PAUSE_SECONDS = 0.1
 
 
+class _Locked(TTLCache):
+    """A cache that several threads may use."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._lock = threading.RLock()
+
+    def get(self, *arguments: Any) -> Any:
+        with self._lock:
+            return super().get(*arguments)
+
+    def pop(self, *arguments: Any) -> Any:
+        with self._lock:
+            return super().pop(*arguments)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        with self._lock:
+            super().__setitem__(key, value)
+
+
 def apply() -> None:
+    # Queries of an index that come at once broke the cache of the tables' schemas: all later ones failed with KeyError.
+    dynamodb_utils.SCHEMA_CACHE = _Locked(maxsize=50, ttl=20)
     # CloudFormation looks whether a new resource is ready, and pauses: a second, while a function takes half of one.
     ResourceProviderExecutor.deploy_loop.__defaults__ = (_RESOURCE_TIMEOUT_SECONDS, _PAUSE_SECONDS)
     # At each look, Lambda made a client of S3 to sign the address of the code. That takes a tenth of a second.
