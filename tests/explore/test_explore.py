@@ -1,6 +1,5 @@
 """Every interleaving within budgets that fit into a minute; `make explore` runs larger ones."""
 
-import gc
 import itertools
 from collections.abc import Iterator
 from functools import cache
@@ -61,14 +60,6 @@ def name(value: Budget | World | Door) -> str:
 def _quiet() -> Iterator[None]:
     with quiet():
         yield
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_garbage() -> Iterator[None]:
-    """States are no garbage: they are not looked through for any while they are collected."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.parametrize(("budget", "world", "door"), CASES, ids=name)

@@ -17,10 +17,8 @@ import pytest
 from hypothesis import settings
 
 CORES = os.cpu_count() or 1
-OPTIONS = ("-q", "-pno:cacheprovider", "--assert=plain", "--tb=no")  # nobody reads why a test fails
-
-
 WAITING = 10  # times what a trial may compute is how long it may take, so that a busy machine notices no mutant
+OPTIONS = ("-q", "-pno:cacheprovider", "--assert=plain", "--tb=no")  # nobody reads why a test fails
 
 
 class Trial(NamedTuple):
