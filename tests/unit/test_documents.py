@@ -19,6 +19,7 @@ RUN_BY_MARK = {
     "bench": "docs/performance.md",
     "tutorial": "docs/tutorial.md",
 }
+RELIABILITY = PROJECT / "docs/reliability.md"
 _LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
 _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -35,6 +36,14 @@ def test_the_readme_is_the_same_in_japanese() -> None:
     assert set(links(IN_JAPANESE)) - {README.name} == set(links(README)) - {IN_JAPANESE.name}
     assert set(_CODE.findall(prose(IN_JAPANESE))) == set(_CODE.findall(prose(README)))
     assert [level for level, _ in headings(IN_JAPANESE)] == [level for level, _ in headings(README)]
+
+
+def test_the_readme_has_the_figure_that_make_explore_printed() -> None:
+    explored = re.search(r"^(\d+) states, \d+ transitions, 0 violations$", RELIABILITY.read_text(), re.MULTILINE)
+    assert explored
+    millions = int(explored[1]) // 1_000_000
+    assert f"{millions} million states" in README.read_text()
+    assert f"{millions * 100:,} 万状態" in IN_JAPANESE.read_text()
 
 
 @of_each_page
