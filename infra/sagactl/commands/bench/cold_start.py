@@ -13,6 +13,7 @@ from sagactl.commands.options import Json
 from sagactl.design import template
 from sagactl.design.template import Function
 from sagactl.errors import SagaError
+from sagactl.local import locks
 from sagactl.stack.deploy import build, built_code, compile_bytecode, forget_bytecode
 from sagactl.terminal import err, figures, progress, result
 
@@ -29,20 +30,15 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     Neither has a network. Exits with 1 if a cold start takes too many times as
     long as boto3 alone.
     """
-    with err.status("Building the functions (sam build)"):
-        build()
-        compile_runtime()
-        if source:
-            forget_bytecode()
-        else:
-            compile_bytecode()
     functions = {function.short_name: function for function in template.functions()}
     limits = {name: ratio_max(function) for name, function in functions.items()}
-    starts = _measured(functions, limits, pairs)
+    with locks.held("build"):  # a deployment would replace what is measured
+        _build(source)
+        starts = _measured(functions, limits, pairs)
+        zip_bytes = zip_bytes_of(built_code(next(iter(functions.values())).name))
     err.print("Invocations")  # without a spinner, whose thread would disturb the times
     invocations = compare_invocations(pairs)
     batches = {orders: journal_batch_seconds(orders) for orders in (BATCH_EVENTS, BATCH_EVENTS // 4)}
-    zip_bytes = zip_bytes_of(built_code(next(iter(functions.values())).name))
     fields = {
         "coldStarts": {name: _start_fields(start, limits[name]) for name, start in starts.items()},
         "invocations": {name: _invocation_fields(invocation) for name, invocation in invocations.items()},
@@ -58,6 +54,16 @@ def cold_start(pairs: Pairs = 15, source: Source = False, as_json: Json = False)
     if too_long and not source:
         message = f"Cold starts take too long beside boto3 alone: {', '.join(too_long)}"
         raise SagaError(message, "See which import takes the time: python -X importtime")
+
+
+def _build(source: bool) -> None:
+    with err.status("Building the functions (sam build)"):
+        build()
+        compile_runtime()
+        if source:
+            forget_bytecode()
+        else:
+            compile_bytecode()
 
 
 def _measured(functions: dict[str, Function], limits: dict[str, float], pairs: int) -> dict[str, Compared]:
