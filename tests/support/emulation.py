@@ -11,6 +11,8 @@ from moto import mock_aws
 
 from sagactl.local.functions import CONTEXT, environment, load, tables
 
+boto3.setup_default_session()  # one that was there before moto would reach AWS
+
 type Function = Callable[[str], Any]
 
 

@@ -1,6 +1,7 @@
 """The `saga` command without an AWS: what it prints, where it looks, and how it says what is wrong."""
 
 import _socket
+import inspect
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from support.commands import COMMANDS
+from support.commands import COMMANDS, COMMANDS_AND_GROUPS
 from typer.testing import CliRunner, Result
 
 from contracts.events import EVENTS
@@ -129,6 +130,13 @@ def test_help_says_what_a_command_does_and_what_each_option_is(name: str) -> Non
         assert words(said).split(" ")[0] in text
 
 
+@pytest.mark.parametrize("name", COMMANDS_AND_GROUPS)
+def test_help_fits_a_terminal_of_80_columns_as_it_is_written(name: str) -> None:
+    """Typer keeps the line breaks, and would add some in the middle of a sentence."""
+    written = inspect.cleandoc(COMMANDS_AND_GROUPS[name].help).splitlines()
+    assert [line for line in written if len(line) > 78] == []
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["orders", "--help"]], ids=" ".join)
 def test_help_imports_nothing_that_takes_long(arguments: list[str]) -> None:
     code = "import sys; from sagactl.cli import app; app(standalone_mode=False); print(*sys.modules)"
@@ -151,11 +159,12 @@ def test_a_command_is_listed_by_the_first_line_of_its_docstring(group: type[Lazy
         ("graph", ["table", "svg"]),
         ("orders", ["PENDING", "FAILING", "COMPLETED", "FAILED"]),
         ("event", list(EVENTS)),
+        ("dlq list", ["saga", "journal"]),
         ("logs", ["order", "payment", "inventory", "shipping", "journal"]),
     ],
 )
 def test_help_names_the_choices(name: str, choices: list[str]) -> None:
-    text = words(run(name, "--help").stdout)
+    text = words(run(*name.split(), "--help").stdout)
     assert all(choice in text for choice in choices)
 
 
@@ -204,6 +213,16 @@ def test_event_prints_entries_for_put_events(name: str) -> None:
     assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == ("another", EVENTS[name].source, name)
     event = parse(json.loads(entry["Detail"]), EVENTS[name])
     assert event.metadata is None
+
+
+def test_event_is_for_the_bus_of_the_stack() -> None:
+    def bus_of(*arguments: str) -> str:
+        [entry] = json.loads(run("event", "OrderCreated", *arguments).stdout)
+        return str(entry["EventBusName"])
+
+    assert bus_of() == "saga"
+    assert bus_of("--stack-name", "saga-two") == "saga-two"
+    assert bus_of("--stack-name", "saga-two", "--bus", "another") == "another"
 
 
 def test_event_is_about_a_fresh_order_unless_one_is_given() -> None:

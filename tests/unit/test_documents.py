@@ -1,7 +1,9 @@
 """The documentation has no dead links, and names only commands that exist."""
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,6 +25,7 @@ RELIABILITY = PROJECT / "docs/reliability.md"
 _LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
 _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_REMEDY = re.compile(r"(?:: |, |; see )(saga [a-z][^.,:;\n`]*)")
 of_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -70,6 +73,12 @@ def test_every_command_named_in_the_text_exists(page: Path) -> None:
                 assert all(is_a_target(argument) for argument in arguments if "=" not in argument), code
 
 
+def test_every_command_named_in_a_message_exists() -> None:
+    named = list(remedies())
+    assert "saga up" in dict(named)
+    assert [(command, file) for command, file in named if not exists(shlex.split(command)[1:])] == []
+
+
 def test_all_name_the_same_image_of_localstack() -> None:
     compose = yaml.safe_load((PROJECT / "infra/compose.yaml").read_text())
     pinned = re.search(
@@ -103,20 +112,35 @@ def headings(page: Path) -> list[tuple[str, str]]:
 
 
 def exists(arguments: list[str]) -> bool:
-    """Whether there is such a command with such options; values may be placeholders."""
+    """Whether there is such a command, with such options and arguments; values may be placeholders."""
     if not arguments:
         return True
     names = [name for name in COMMANDS_AND_GROUPS if arguments[: len(name.split())] == name.split()]
     if not names:
         return False
     name = max(names, key=len)
-    rest = arguments[len(name.split()) :]
-    if rest and name not in COMMANDS:
-        return False
-    options = {"--help"}
-    for parameter in COMMANDS_AND_GROUPS[name].params:
-        options.update(parameter.opts)
-    return {argument for argument in rest if argument.startswith("-")} <= options
+    command = COMMANDS_AND_GROUPS[name]
+    options = {written: option for option in command.params for written in option.opts}
+    places = [place.nargs for place in command.params if place.param_type_name == "argument"]
+    given = 0
+    rest = iter(arguments[len(name.split()) :])
+    for argument in rest:
+        if not argument.startswith("-"):
+            given += 1
+        elif argument not in options:
+            return argument == "--help"
+        elif not options[argument].is_flag:
+            next(rest, None)
+    return given == 0 or (name in COMMANDS and (given <= len(places) or -1 in places))
+
+
+def remedies() -> Iterator[tuple[str, str]]:
+    """Yields each of our commands that a message names, and the file."""
+    for path in sorted((PROJECT / "infra/sagactl").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for command in _REMEDY.findall(node.value):
+                    yield command, path.name
 
 
 def is_a_target(name: str) -> bool:

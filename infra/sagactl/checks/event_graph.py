@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from msgspec.structs import fields
+
 from contracts.events import EVENTS
 from saga.event import Event
 from sagactl.design import choreography, template
@@ -16,6 +18,7 @@ from sagactl.design.choreography import FOR_LISTENERS, Step
 def problems() -> Iterator[str]:
     """Yields all but the cycles, in which the other checks would run for ever."""
     yield from tellers()
+    yield from untellable()
     yield from unwired()
     yield from unheard()
     yield from not_undone()
@@ -69,6 +72,18 @@ def tellers() -> Iterator[str]:
                     f"{name} is told by {' and '.join(all_tellers)}. Only one service tells an event: leave it to "
                     f"{owner}, and have the others tell events of their own."
                 )
+
+
+def untellable() -> Iterator[str]:
+    """A fact is made of its teller's state: what every event has apart, each of its fields is one of that state."""
+    for teller, event in dict.fromkeys((step.state, event) for step in choreography.steps() for event in step.tells):
+        own = {field.name for field in fields(event)} - {field.name for field in fields(Event)}
+        missing = sorted(name for name in own if not hasattr(teller, name))
+        if teller and missing:
+            yield (
+                f"{event.name} has {' and '.join(missing)}, and {teller.__name__}, the state that it is told from, has "
+                f"not. Give the state what the event says:\n    functions/{choreography.service_of(event)}/reactions.py"
+            )
 
 
 def unwired() -> Iterator[str]:

@@ -28,9 +28,10 @@ def audit(
 ) -> None:
     """Check every order against what always holds.
 
-    Orders come from the journal; each is compared with what every service has recorded. An open order is
-    right as long as the watchdog is not late with it. Reads four items an order and changes nothing.
-    Exits with 1 if anything is wrong.
+    Orders come from the journal; each is compared with what every service has
+    recorded. An open order is right as long as the watchdog is not late with it.
+    Reads four items an order and changes nothing. Exits with 1 if anything is
+    wrong.
     """
     start = moment(since, "--since")
     stack = find(use_aws=aws, port=port, stack_name=stack_name)

@@ -23,8 +23,9 @@ def cancel(
 ) -> None:
     """Cancel an order, unless it has been shipped.
 
-    Shipping decides: an order that it has not shipped yet fails, and what was charged and reserved is given back.
-    Exits with 1 if the order is COMPLETED, or with --wait if it is in the end.
+    Shipping decides: an order that it has not shipped yet fails, and what was
+    charged and reserved is given back. Exits with 1 if the order is COMPLETED, or
+    with --wait if it is in the end.
     """
     stack = find(use_aws=aws, port=port, stack_name=stack_name)
     order_id = ids.order_id_of(stack, order)

@@ -125,7 +125,7 @@ def dlq_redrive(
     failing = [one for one in outcomes if one.failure]
     if failing:
         said = f"{len(failing)} of {plural(len(outcomes), 'dead letter')} still failing, and kept in the queue"
-        raise SagaError(said, _remedy(failing))
+        raise SagaError(said, _remedy(failing, queue))
 
 
 @app.command("discard")
@@ -187,16 +187,26 @@ def _group(letters: Sequence[DeadLetter]) -> list[str]:
 
 
 def _next(letters: Sequence[DeadLetter], queue: QueueName) -> str:
-    option = "" if queue == "saga" else f" --queue {queue}"
-    if all(letter.failure.is_poison for letter in letters):
-        return f"Next: saga dlq discard{option} --message ID --reason TEXT"
-    return f"Next: saga dlq redrive{option}"
+    all_poison = all(letter.failure.is_poison for letter in letters)
+    return f"Next: {_discarding(queue) if all_poison else _redriving(queue)}"
 
 
-def _remedy(failing: Sequence[Redriven]) -> str:
+def _remedy(failing: Sequence[Redriven], queue: QueueName) -> str:
     if all(one.became == "poison" for one in failing):
-        return "Nothing mends an event that is wrong itself: saga dlq discard --message ID --reason TEXT"
-    return "Fix the cause, then: saga dlq redrive"
+        return f"Nothing mends an event that is wrong itself: {_discarding(queue)}"
+    return f"Fix the cause, then: {_redriving(queue)}"
+
+
+def _discarding(queue: QueueName) -> str:
+    return f"saga dlq discard{_option(queue)} --message ID --reason TEXT"
+
+
+def _redriving(queue: QueueName) -> str:
+    return f"saga dlq redrive{_option(queue)}"
+
+
+def _option(queue: QueueName) -> str:
+    return "" if queue == "saga" else f" --queue {queue}"
 
 
 def _report(fields: dict[str, Any], lines: list[str], *, may_be_more: bool, as_json: bool) -> None:

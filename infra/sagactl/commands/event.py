@@ -22,13 +22,15 @@ Order = Annotated[
         "--order", metavar="ORDER", help="The order's ID, or the start of a deployed order's. Default: a new order."
     ),
 ]
-Bus = Annotated[str, typer.Option("--bus", metavar="NAME", help="The name of the event bus.")]
+Bus = Annotated[
+    str | None, typer.Option("--bus", metavar="NAME", help="The name of the event bus. Default: the stack's name.")
+]
 
 
 def event(
     name: Name,
     order: Order = None,
-    bus: Bus = "saga",
+    bus: Bus = None,
     port: Port = None,
     aws: Aws = False,
     stack_name: StackName = STACK_NAME,
@@ -43,7 +45,7 @@ def event(
         ids.check(order, "saga orders")
         order = ids.order_id_of(find(use_aws=aws, port=port, stack_name=stack_name), order)
     try:
-        entries = samples.fresh_entries(name, bus, order)
+        entries = samples.fresh_entries(name, bus or stack_name, order)
     except Refused as refused:
         raise SagaError(f"The event is not valid: {refused}", "Fix it and try again") from None
     print(json.dumps(entries, indent=2))

@@ -79,7 +79,7 @@ def _accepted(remedy: str, status: int, answer: dict[str, Any]) -> dict[str, Any
     named = answer.get("orderId")
     if named:
         raise Unavailable(f"{said}. The order is {named}", f"See what became of it: saga trace {named}")
-    raise Unavailable(said, "Look at the log: saga logs order-http")
+    raise Unavailable(said, "Look at the log: saga logs --service order")
 
 
 def _silent(stack: Stack, error: Exception) -> SagaError:

@@ -21,7 +21,7 @@ from saga.serialization import Refused
 from sagactl.stack import ids
 from sagactl.stack.deployed_stack import Stack
 
-type QueueName = Literal["saga", "journal"]
+QueueName = Literal["saga", "journal"]
 
 _QUEUES: dict[QueueName, str] = {"saga": "DeadLetterQueueUrl", "journal": "JournalDeadLetterQueueUrl"}
 _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)  # what differs between failures of one cause

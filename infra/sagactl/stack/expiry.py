@@ -29,12 +29,12 @@ def expire(stack: Stack, wanted: Literal["all"] | list[str]) -> Asked:
     content = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         problem = f"{content.get('errorType', 'error')}: {content.get('errorMessage', content)}"
-        raise SagaError(f"The watchdog failed with {problem}", "See its log: saga logs order")
+        raise SagaError(f"The watchdog failed with {problem}", "See its log: saga logs --service order")
     return Asked(**content)
 
 
 def date(stack: Stack) -> int:
-    """Gives a due time, long past, to open orders without one, which the release 1.0 left. Returns how many there were.
+    """Gives a due time, long past, to open orders without one, which release 1.0 left. Returns how many there were.
 
     It reads the whole table. A service that writes such an order gives it one as well.
     """

@@ -108,6 +108,11 @@ CODE = {
         ORDER, 'status="COMPLETED", open_shard=None', 'status="PENDING", open_shard=None',
         "ShipmentOK leads to no end: its order stays open.",
     ),
+    "an event that says what its teller does not keep": (
+        "functions/contracts/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"\n',
+        'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"\n    balance: int\n    card: str\n',
+        "PaymentOK has balance and card, and Payment, the state that it is told from, has not. Give the state what",
+    ),
     "an event under another service's source": (
         "functions/contracts/events.py", 'class PaymentOK(Event, frozen=True):\n    source = "saga.payment"',
         'class PaymentOK(Event, frozen=True):\n    source = "saga.order"',
@@ -340,6 +345,8 @@ def test_an_optional_field_may_be_added(copy: Copy) -> None:
         'source = "saga.shipping"\n    reason: Reason',
         'source = "saga.shipping"\n    reason: Reason\n    carrier: Reason | None = None',
     )
+    field = "    paid: bool = False\n"
+    copy.replace("functions/shipping/reactions.py", field, f"{field}    carrier: str | None = None\n")
     _, message = copy.check()
     assert message.startswith("Not what the event types and signatures say: events/asyncapi.json")
 

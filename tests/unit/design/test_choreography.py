@@ -47,11 +47,5 @@ def test_a_service_reacts_to_what_its_signatures_say(service: str) -> None:
             assert getattr(reaction, "func", reaction).__name__ == step.name
 
 
-@pytest.mark.parametrize("step", [step for step in choreography.steps() if step.heard], ids=lambda step: step.name)
-def test_a_reaction_tells_facts_from_its_own_state(step: choreography.Step) -> None:
-    for fact in step.tells:
-        assert [f.name for f in fields(fact) if f.name not in GIVEN and not hasattr(step.state, f.name)] == []
-
-
 def test_an_order_can_tell_that_it_was_created() -> None:
     assert {f.name for f in fields(OrderCreated)} <= {f.name for f in fields(Order)} | GIVEN

@@ -441,6 +441,7 @@ def test_the_journal_s_dead_letters_are_listed_and_redriven(stack: Stack, functi
     functions.errors[JOURNAL] = "DynamoDB is away"
     failed = run("redrive", "--queue", "journal")
     assert failed.exit_code == 1
+    assert failed.stderr.endswith("Fix the cause, then: saga dlq redrive --queue journal.\n")
     functions.errors.clear()
     assert run("redrive", "--queue", "journal").stdout.splitlines()[-1] == "1 written down."
     assert run("list", "--queue", "journal").stdout == "No dead letters.\n"
