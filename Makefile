@@ -53,7 +53,7 @@ test-all: test demo explore mutate chaos samlocal walkthroughs ## Run what takes
 .PHONY: samlocal walkthroughs
 samlocal: setup-aws ## Run each function in sam local's containers, and Docker Compose, if Docker is there
 	@.venv/bin/pytest tests/samlocal
-walkthroughs: setup-aws ## Do what docs/tutorial.md, docs/aws.md and docs/performance.md say, step by step
+walkthroughs: setup-aws ## Do what the longer documents say, step by step, and what else takes minutes
 	@.venv/bin/pytest tests/walkthroughs
 
 .PHONY: explore mutants

@@ -154,6 +154,32 @@ def test_the_documentation_says_the_same(found: Measured, name: str) -> None:
     assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()
 
 
+def test_the_documentation_goes_by_it_in_other_places_too() -> None:
+    on_aws = (PROJECT / "docs/aws.md").read_text()
+    performance = (PROJECT / "docs/performance.md").read_text()
+    events, invocations, writes, reads, *_ = COSTS["completed"]
+    heard = invocations - 1  # but for the call of the API
+    targets = heard + events  # the journal's queue takes every event
+    for said in (
+        f"| events put on the bus | {events} |",
+        f"| functions invoked | {invocations}, some 20 ms",
+        f"| writes | {writes} units |",
+        f"| reads, strongly consistent | {reads} units |",
+        f"{invocations} invocations of some 20 ms an order",
+        f"| {targets} an order that completes, the journal's queue included |",
+    ):
+        assert said in on_aws
+    for said in (
+        f"| {heard} of functions, {events} of the journal's queue | {to_tens(18_750 / targets)} |",
+        f"if each of {invocations} invocations takes 50 ms | {to_tens(1000 / (invocations * 0.05))} |",
+    ):
+        assert said in performance
+
+
+def to_tens(number: float) -> str:
+    return f"{number // 10 * 10:,.0f}"
+
+
 def test_the_comparison_has_the_same_dollars(found: Measured) -> None:
     row = ["choreography", *(found.walked[path].saga.dollars for path in COMPARED)]
     assert f"| {' | '.join(row)} |" in (PROJECT / "docs/performance.md").read_text()

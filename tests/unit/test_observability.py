@@ -48,7 +48,9 @@ INSIGHTS = {
 
 
 def widgets() -> list[dict[str, Any]]:
-    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    body, variables = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    separator, sources = variables["Functions"]["Join"]
+    body = body.replace("${Functions}", separator.join(source["Sub"] for source in sources))
     shown: list[dict[str, Any]] = json.loads(body.replace("${Saga}", "saga"))["widgets"]
     return shown
 
@@ -100,15 +102,11 @@ def test_queries_read_the_log_groups_of_the_functions() -> None:
     there = {
         each["Properties"]["LogGroupName"]["Sub"].replace("${AWS::StackName}", "${Saga}")
         for each in TEMPLATE["Resources"].values()
-        if each["Type"] == "AWS::Logs::LogGroup"
+        if each["Type"] == "AWS::Logs::LogGroup" and "/aws/lambda/" in each["Properties"]["LogGroupName"]["Sub"]
     }
-    read = {
-        group["Sub"]
-        for each in RESOURCES.values()
-        for group in each["Properties"].get("LogGroupNames", [])
-        if "Sub" in group
-    }
-    assert read <= there
-    assert read >= {
-        f"/aws/lambda/${{Saga}}-{name}" for name in ("order", "order-http", "payment", "inventory", "shipping")
-    }
+    for name, each in RESOURCES.items():
+        groups = each["Properties"].get("LogGroupNames", [])
+        if each["Type"] == "AWS::Logs::QueryDefinition" and name not in {"NotDelivered", "TimeToClose"}:
+            assert {group["Sub"] for group in groups} == there, name
+    [errors] = [each["properties"]["query"] for each in widgets() if each["properties"]["title"] == "Errors by cause"]
+    assert {*re.findall(r"SOURCE '(.+?)'", errors)} == {group.replace("${Saga}", "saga") for group in there}

@@ -76,14 +76,20 @@ def tellers() -> Iterator[str]:
 
 def untellable() -> Iterator[str]:
     """A fact is made of its teller's state: what every event has apart, each of its fields is one of that state."""
-    for teller, event in dict.fromkeys((step.state, event) for step in choreography.steps() for event in step.tells):
-        own = {field.name for field in fields(event)} - {field.name for field in fields(Event)}
-        missing = sorted(name for name in own if not hasattr(teller, name))
-        if teller and missing:
-            yield (
-                f"{event.name} has {' and '.join(missing)}, and {teller.__name__}, the state that it is told from, has "
-                f"not. Give the state what the event says:\n    functions/{choreography.service_of(event)}/reactions.py"
-            )
+    states = {step.service: step.state for step in choreography.steps() if step.state}
+    for service, state in states.items():
+        for event in choreography.tells_of(service):
+            missing = [name for name in _own_fields(event) if not hasattr(state, name)]
+            if missing:
+                yield (
+                    f"{event.name} has {' and '.join(missing)}, and {state.__name__}, the state that it is told from, "
+                    f"has not. Give the state what the event says:\n    functions/{service}/reactions.py"
+                )
+
+
+def _own_fields(event: type[Event]) -> list[str]:
+    of_every_event = {field.name for field in fields(Event)}
+    return [field.name for field in fields(event) if field.name not in of_every_event]
 
 
 def unwired() -> Iterator[str]:

@@ -27,7 +27,7 @@ def statements(function: Function) -> list[dict[str, Any]]:
 
 
 def allowed(granted: Iterable[Mapping[str, Any]], call: Call) -> bool:
-    """Returns whether the statements allow the call. Conditions are read as StringEquals, which grants.py ensures."""
+    """Returns whether the statements allow the call. Conditions are read as StringEquals, which roles.py ensures."""
     effects = {statement["Effect"] for statement in granted if _applies(statement, call)}
     return effects == {"Allow"}
 

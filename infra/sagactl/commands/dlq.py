@@ -187,8 +187,9 @@ def _group(letters: Sequence[DeadLetter]) -> list[str]:
 
 
 def _next(letters: Sequence[DeadLetter], queue: QueueName) -> str:
-    all_poison = all(letter.failure.is_poison for letter in letters)
-    return f"Next: {_discarding(queue) if all_poison else _redriving(queue)}"
+    if all(letter.failure.is_poison for letter in letters):
+        return f"Next: {_discarding(queue)}"
+    return f"Next: {_redriving(queue)}"
 
 
 def _remedy(failing: Sequence[Redriven], queue: QueueName) -> str:

@@ -39,8 +39,8 @@ def new(service: Service, hears: Hears, tells: Tells = "") -> None:
     if not find_spec("ruff"):
         raise SagaError("Nothing was written: ruff, which formats code, is not installed", "Run: make setup")
     files = scaffold.files(plan)
-    _write(files)
-    out.print(_next_steps(plan, list(files)))
+    derived = _write(files)
+    out.print(_next_steps(plan, list(dict.fromkeys([*files, *derived]))))
 
 
 def _names(listed: str) -> list[str]:
@@ -48,7 +48,8 @@ def _names(listed: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
 
 
-def _write(files: dict[str, str]) -> None:
+def _write(files: dict[str, str]) -> list[str]:
+    """Writes the files, then what follows from them, and returns the paths of the latter."""
     for name, content in files.items():
         path = PROJECT / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,14 +57,16 @@ def _write(files: dict[str, str]) -> None:
     code = [name for name in files if name.endswith(".py")]
     _python("ruff", "check", "--quiet", "--fix", "--select=I", *code)
     _python("ruff", "format", "--quiet", *code)
-    _python("sagactl.design.derived_files")  # in a new process, because the code is new
+    return _python("sagactl.design.derived_files").splitlines()  # in a new process, because the code is new
 
 
-def _python(*module: str) -> None:
+def _python(*module: str) -> str:
+    """Returns what the module printed."""
     command = [sys.executable, "-m", *module]
     ran = subprocess.run(command, cwd=PROJECT, env=environment.code(), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SagaError(f"{' '.join(module)} failed:\n{ran.stdout}{ran.stderr}", "The service's files are written")
+    return ran.stdout
 
 
 def _next_steps(plan: Plan, written: list[str]) -> str:

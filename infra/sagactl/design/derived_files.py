@@ -1,4 +1,4 @@
-"""Every file that is derived: events/, the drawings, and the sections of template.yaml. `make derive` writes them."""
+"""Every file that is derived: events/, the drawings, and sections of two templates. `make derive` writes them."""
 
 import json
 import sys
@@ -20,6 +20,7 @@ from sagactl.design.schemas import schema
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 
+OBSERVABILITY = "infra/observability.yaml"
 BY_HAND = {"events/README.md", "events/released.json", "events/released.zip"}
 
 
@@ -29,6 +30,7 @@ def files() -> dict[str, str]:
         raise SagaError("An event leads back to itself", "Find out which one: make check")
     found = {
         "template.yaml": template_sections.rewritten(template.TEXT),
+        OBSERVABILITY: template_sections.rewritten((PROJECT / OBSERVABILITY).read_text()),
         "events/asyncapi.json": _json(asyncapi.document()),
         "events/openapi.json": _json(openapi.document()),
         "events/choreography.svg": drawing.svg() + "\n",

@@ -34,6 +34,13 @@ _SERVERS: list[dict[str, Any]] = [
 
 
 _ORDER_ID = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+_TRACEPARENT = {
+    "name": "traceparent",
+    "in": "header",
+    "description": "The caller's trace (W3C Trace Context). Every event that follows says it. One that is not valid is "
+    "left out.",
+    "schema": {"type": "string"},
+}
 
 
 class Placed(Struct, rename="camel", forbid_unknown_fields=True):
@@ -120,7 +127,10 @@ def _post() -> dict[str, Any]:
         "description": "A request with a key that was used before returns the order placed then, and places no other.",
         "schema": {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
     }
-    placed = _answer("The order is recorded, and OrderCreated is told. GET returns its status from then on.", Placed)
+    placed = _answer(
+        "The order is recorded, and OrderCreated is told, or may have been. GET returns its status from then on.",
+        Placed,
+    )
     untold = _answer(
         "Nobody has heard of the order. If it is recorded, it fails by itself, unless the request is repeated with the "
         "same Idempotency-Key: then it goes on. Without a key, the repetition is another order.",
@@ -136,7 +146,7 @@ def _post() -> dict[str, Any]:
         "operationId": "placeOrder",
         "tags": [_TAG],
         "summary": "Place an order",
-        "parameters": [key],
+        "parameters": [key, _TRACEPARENT],
         "requestBody": {"required": True, "content": _json(PlaceOrder)},
         "responses": {
             "202": placed | {"headers": location},
@@ -169,7 +179,7 @@ def _cancel() -> dict[str, Any]:
         "tags": [_TAG],
         "summary": "Cancel an order",
         "description": "Asking again is as good as asking once.",
-        "parameters": [_ORDER_ID],
+        "parameters": [_ORDER_ID, _TRACEPARENT],
         "responses": {
             "202": _answer(
                 "The order is asked back, unless it failed before. GET returns FAILED once everything is undone, or "

@@ -1,4 +1,4 @@
-"""The sections of template.yaml that follow from the code. Each stands between two comments:
+"""The sections of template.yaml and infra/observability.yaml that follow from the code, each between two comments:
 
     # derived: what payment hears
     # end derived
@@ -20,6 +20,8 @@ type Lines = list[str]
 
 STRAYS = "strays"
 LOSSES = "alarms on what could be lost"
+LOG_GROUPS = "the functions' log groups"
+SOURCES = "the functions' logs as sources"
 
 _SECTION = re.compile(
     r"^(?P<indent> *)# derived: (?P<title>.+)\n(?P<content>(?:.*\n)*?)(?P=indent)# end derived$", re.MULTILINE
@@ -43,8 +45,14 @@ def sending(queue: str) -> str:
 
 
 def sections() -> dict[str, Lines]:
-    """Returns the lines of each section by its title, whether template.yaml has the section or not."""
-    found = {STRAYS: _strays(), LOSSES: _loss_alarms()}
+    """Returns the lines of each section by its title, whether there is such a section or not."""
+    groups = [f"/aws/lambda/${{Saga}}-{function.short_name}" for function in template.functions()]
+    found = {
+        STRAYS: _strays(),
+        LOSSES: _loss_alarms(),
+        LOG_GROUPS: [f"- !Sub {group}" for group in groups],
+        SOURCES: [f"- !Sub SOURCE '{group}'" for group in groups],
+    }
     for function in template.functions():
         steps = choreography.wired_in(function.module)
         heard = [step.heard for step in steps if step.heard]
@@ -85,7 +93,7 @@ def _check_markers(text: str, wanted: dict[str, Lines]) -> None:
     found = titles(text)
     if len(_MARKER.findall(text)) != 2 * len(found):
         raise SagaError(
-            "template.yaml has a derived section without its beginning or its end",
+            "There is a derived section without its beginning or its end",
             "Each stands between `# derived: ...` and `# end derived`, at the same indent",
         )
     unknown = [f"`# derived: {title}`" for title in found if title not in wanted]

@@ -67,14 +67,20 @@ def _problems_of_name(service: str) -> Iterator[str]:
         yield f"{service!r} is not a name for a service: use up to {NAME_LENGTH_MAX} small letters and digits"
         return
     for folder in (f"functions/{service}", f"tests/unit/{service}"):
-        if (PROJECT / folder).exists():
+        if _has_files(PROJECT / folder):
             yield f"{folder} is there already"
             return
-    if find_spec(service):
+    module = find_spec(service)
+    if module and module.origin:  # an empty folder is a module, too, without an origin
         yield f"Python has another module {service}"
     if service.capitalize() in _IN_REACTIONS or service.capitalize() in vars(events):
         yield f"its State would be called {service.capitalize()}, as something else is"
     yield from _problems_in_template(service)
+
+
+def _has_files(folder: Path) -> bool:
+    """What Python compiled stays behind in a folder that git has taken away."""
+    return any(path.is_file() and path.suffix != ".pyc" for path in folder.rglob("*"))
 
 
 def _problems_in_template(service: str) -> Iterator[str]:
