@@ -46,7 +46,7 @@ NOTE_MARKS = """() => {
 }"""
 
 
-# Which names in the graph cover a line, a box or another name, all as they are on the screen.
+# Which names in the graph cover a line, a box or another name, and which services a line, all as they are on the screen.
 COVERED = """() => {
   const graph = document.querySelector("#graph");
   const covers = (box, { x, y }) => x > box.left && x < box.right && y > box.top && y < box.bottom;
@@ -58,13 +58,17 @@ COVERED = """() => {
     return Array.from({ length: 400 }, (_, step) =>
       path.getPointAtLength((length * step) / 399).matrixTransform(onScreen));
   });
-  const boxes = [...graph.querySelectorAll(".node rect")].map((one) => one.getBoundingClientRect());
+  const nodes = [...graph.querySelectorAll(".node")];
+  const boxOf = (node) => node.querySelector("rect").getBoundingClientRect();
+  const boxes = nodes.map(boxOf);
   const labels = [...graph.querySelectorAll(".label")];
-  return labels.filter((label) => {
+  const under = nodes.filter((node) => points.some((point) => covers(boxOf(node), point)));
+  const names = labels.filter((label) => {
     const box = label.getBoundingClientRect();
     const others = labels.filter((one) => one !== label).map((one) => one.getBoundingClientRect());
     return points.some((point) => covers(box, point)) || [...boxes, ...others].some((one) => meet(box, one));
-  }).map((label) => label.textContent);
+  });
+  return [...names, ...under].map((one) => one.textContent);
 }"""
 
 
@@ -255,7 +259,7 @@ def test_events_and_calls_are_shown_as_published(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280, 1920])
-def test_no_name_in_the_graph_lies_on_a_line_a_box_or_another_name(page: Page, width: int) -> None:
+def test_nothing_in_the_graph_lies_on_anything_else(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     expect(page.locator("#graph.upright")).to_have_count(1 if width == 360 else 0)
     assert page.locator("#graph .label").count() >= len(EVENTS)

@@ -150,10 +150,11 @@ function curveOf(edge, isUpright) {
 
 /** How far an edge bends, as a share of its length, so that edges keep clear of each other. */
 function bendOf({ from, to, look }, isUpright) {
-  if (look === "happy") return 0;
   const bends = isUpright ? BENDS.upright : BENDS.wide;
   const side = Math.sign(from.across || to.across || -1);
-  if (to.isEnd && from.across) return side * bends.sideToEnd;
+  const passesServices = to.isEnd && from.across !== 0;
+  if (look === "happy" && !(isUpright && passesServices)) return 0;
+  if (passesServices) return side * bends.sideToEnd;
   if (from.depth === to.depth) return bends.across;
   if (to.isEnd) return bends.middleToEnd;
   if (from.depth > to.depth) return side * bends.back;
