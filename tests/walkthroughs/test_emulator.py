@@ -28,6 +28,7 @@ ROWS = {
     # the row in docs/tools.md, and the test that shows it
     "A rule target's `RetryPolicy` and `DeadLetterConfig`": "test_an_event_whose_target_is_gone_is_lost",
     "A disabled rule": "test_a_disabled_rule_fires",
+    "Limits of a parameter, such as `AllowedPattern`": "test_cloudformation_takes_any_value_of_a_parameter",
     "`StartReplay`": "test_a_replay_fails",
     "`AWS::Events::Archive` in CloudFormation": "test_cloudformation_makes_no_archive",
     "Metrics in log lines (EMF)": "test_a_metric_in_a_log_line_is_none",
@@ -113,6 +114,20 @@ def test_cloudformation_makes_no_archive(where: aws.Target, bus: str) -> None:
         "an end of the deployment",
     )
     assert "formed" not in [one["ArchiveName"] for one in where.client("events").list_archives()["Archives"]]
+
+
+def test_cloudformation_takes_any_value_of_a_parameter(where: aws.Target) -> None:
+    limits = {"pattern": {"AllowedPattern": "a"}, "values": {"AllowedValues": ["a"]}}
+    template = {
+        "Parameters": {name: {"Type": "String", "Default": "a", **limit} for name, limit in limits.items()},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    }
+    where.client("cloudformation").create_stack(
+        StackName="limits",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": name, "ParameterValue": "b"} for name in limits],
+    )
+    where.client("cloudformation").get_waiter("stack_create_complete").wait(StackName="limits", WaiterConfig={"Delay": 1})
 
 
 def test_a_metric_in_a_log_line_is_none(where: aws.Target) -> None:

@@ -22,6 +22,7 @@ from sagactl.local import child, locks
 from sagactl.local.package_settings import for_pip_and_uv
 from sagactl.paths import PROJECT, SAM_VENV, STATE, VENV
 from sagactl.stack.aws import STACK_NAME, Target, is_deployed, stack_outputs, stack_parameters
+from sagactl.stack.parameters import check_parameters
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
@@ -42,12 +43,12 @@ def deploy(
 
     A parameter that is not given keeps the value of an earlier deployment, unless `reset`: then it has its default.
     `start` starts LocalStack while the functions are built; without it, LocalStack must answer already.
-    Raises SagaError before anything is done if template.yaml has no such parameter, and at the first failure: after a
-    failed build, `sam deploy` would deploy the source as it is and report success.
+    Raises SagaError before anything is done if template.yaml has no such parameter or does not allow its value, and at
+    the first failure: after a failed build, `sam deploy` would deploy the source as it is and report success.
     """
     if not (SAM_VENV / "bin/sam").exists():
         raise SagaError("The SAM CLI is not installed", "Run: make setup")
-    _check(parameters)
+    check_parameters(parameters)
     if start is None:
         where.check()
     defaults = template_defaults() if reset else {}
@@ -139,13 +140,6 @@ def _own_names(where: Target) -> dict[str, str]:
 def _config(where: Target) -> str:
     """The section of samconfig.toml."""
     return "default" if where.is_local else "aws"
-
-
-def _check(parameters: Mapping[str, str]) -> None:
-    unknown = parameters.keys() - TEMPLATE["Parameters"].keys()
-    if unknown:
-        message = f"template.yaml has no parameter {', '.join(sorted(unknown))}"
-        raise SagaError(message, f"Choose from {', '.join(TEMPLATE['Parameters'])}")
 
 
 def _overriding(overrides: Mapping[str, str]) -> list[str]:

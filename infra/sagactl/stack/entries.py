@@ -6,6 +6,7 @@ from uuid import UUID
 
 from saga.ledger import Entry, State
 from sagactl.design import choreography
+from sagactl.stack import ids
 from sagactl.stack.deployed_stack import Stack
 
 
@@ -29,6 +30,10 @@ def entries(stack: Stack, order_id: str) -> dict[str, Entry[Any] | None]:
 
 
 def entry_of(stack: Stack, service: str, order_id: str) -> Entry[Any] | None:
+    """Returns the service's entry, or None. An event may be about an order whose ID is none: no service hears it."""
+    if not ids.is_whole(order_id):
+        return None
+
     from saga.dynamodb import DynamoLedger
 
     ledger = DynamoLedger(stack.client("dynamodb"), stack.table(service), state_type(service))

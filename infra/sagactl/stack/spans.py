@@ -38,7 +38,7 @@ class _Trace:
         self._timeline = timeline
         self._told = {told.event_id: told for told in timeline}
         caller = _caller(timeline)
-        self._trace_id = caller.trace_id if caller else UUID(order_id).int
+        self._trace_id = caller.trace_id if caller else _trace_id_of(order_id)
         self._caller = caller
         self._root = self._context("order")
 

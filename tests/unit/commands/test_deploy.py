@@ -57,6 +57,18 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         (["PaymentLimi=5"], "template.yaml has no parameter PaymentLimi. Choose from PaymentLimit, "),
         (["PaymentLimit=5", "PaymentLimit=6"], "PaymentLimit is given twice"),
         (["PaymentLimit"], "'PaymentLimit' is not NAME=VALUE"),
+        (["DeadlineSeconds=nan"], "DeadlineSeconds is 'nan': expected a whole number, 1 or more. Nothing was deployed."),
+        (["DeadlineSeconds="], "DeadlineSeconds is '': expected a whole number, 1 or more. Nothing was deployed."),
+        (["DeadlineSeconds=\udcff"], r"DeadlineSeconds is '\udcff': expected a whole number"),
+        (["PaymentLimit=0"], "PaymentLimit is '0': expected a number, 0.01 or more. Nothing was deployed."),
+        (["PaymentLimit=1e400"], "PaymentLimit is '1e400': expected a number, 0.01 or more. Nothing was deployed."),
+        (["LogLevel=DEBUG"], "LogLevel is 'DEBUG': expected one of INFO, WARN, ERROR. Nothing was deployed."),
+        (["BusName=a b"], "BusName is 'a b': expected what matches [A-Za-z0-9._-]{1,256}. Nothing was deployed."),
+        (
+            ["BusNam=a", "LogLevel=a", "ArchiveDays=-1"],
+            "template.yaml has no parameter BusNam; LogLevel is 'a': expected one of INFO, WARN, ERROR; "
+            "ArchiveDays is '-1': expected a whole number, 0 or more. Choose from PaymentLimit, ",
+        ),
     ],
 )
 def test_a_parameter_that_would_not_hold_is_refused(told: dict[str, Any], arguments: list[str], why: str) -> None:
@@ -67,8 +79,9 @@ def test_a_parameter_that_would_not_hold_is_refused(told: dict[str, Any], argume
     assert not told
 
 
-@pytest.mark.parametrize("value", ["a b", "a 'b\" c", "x=y", "", " a ", "a\\", "é", "#a: [b]"])
-def test_a_value_reaches_sam_whole(told: dict[str, Any], value: str) -> None:
+@pytest.mark.parametrize("name", ["a b", "a 'b\" c", "x=y", " a ", "a\\", "é", "#a: [b]"])
+def test_a_value_reaches_sam_whole(told: dict[str, Any], name: str) -> None:
+    value = f"arn:aws:sns:eu-central-1:123456789012:{name}"
     assert run("--port", "4599", "--parameter", f"AlarmTopicArn={value}").exit_code == 0
     assert told["build"]["AlarmTopicArn"] == told["deploy"]["AlarmTopicArn"] == f'"{value}"'  # sam takes these off
 
