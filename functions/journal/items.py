@@ -130,7 +130,8 @@ def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Returns UpdateItem's arguments for an order's summary, given events of the order.
 
     With `opened_earlier` after each, such updates commute: in whatever order events arrive, and together with
-    whichever others, they leave the same. Only `expiresAt` is that of the last.
+    whichever others, they leave the same. Only `expiresAt` is that of the last, and of an event that comes again with
+    another time, as one does that is replayed after CLAIM_OLDEST, the first time stays.
     """
     told_at = _first_told(entries)
     state = max((STATE_AFTER.get(name, _ADVANCE[0]) for name in told_at), key=_ADVANCE.index)
@@ -141,7 +142,7 @@ def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         ":opened": {"S": _opened(entries)},
     }
     if OrderCreated.name in told_at:
-        updates.append("opened = :opened")
+        updates += ["opened = if_not_exists(created, :opened)", "created = if_not_exists(created, :opened)"]
     else:
         updates.append("opened = if_not_exists(opened, :opened)")
     names = {}

@@ -271,13 +271,14 @@ def test_writing_twice_leaves_what_writing_once_does(journal: Journal, story: li
     assert journal.items(order_of(story)) == once
 
 
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_fact_told_again_is_another_event_and_changes_no_summary(
-    journal: Journal, story: list[dict[str, Any]]
+    journal: Journal, story: list[dict[str, Any]], number: int
 ) -> None:
     journal.write(*map(record, story))
     *events, summary = journal.items(order_of(story))
-    later = story[1]["detail"] | {"timestamp": TIMES[ShipmentOK]}
-    journal.write(record(story[1] | {"id": "told-again", "detail": later}))
+    later = story[number]["detail"] | {"timestamp": TIMES[ShipmentOK]}
+    journal.write(record(story[number] | {"id": "told-again", "detail": later}))
     *more, still = journal.items(order_of(story))
     assert len(more) == len(events) + 1
     assert still == summary

@@ -227,6 +227,15 @@ def test_orders_are_sent_as_they_close_each_once(receiver: Receiver, monkeypatch
     assert [span.attributes["saga.order.id"] for span in receiver.spans() if not span.told] == ids
 
 
+@pytest.mark.usefixtures("journaled")
+def test_what_has_no_id_of_an_order_is_sent_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may put such an event on the bus. The orders beside it must not suffer."""
+    monkeypatch.setattr(export, "_closed", lambda *_: {"5": None, str(ORDER_ID): None})
+    answer = CliRunner().invoke(app, ["export", "--otlp", receiver.url])
+    assert answer.stdout == f"2 orders sent to {receiver.url}/v1/traces, 16 spans.\n"
+    assert len({span.proto.trace_id for span in receiver.spans()}) == 2
+
+
 def test_aws_own_endpoint_is_asked_with_sigv4(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

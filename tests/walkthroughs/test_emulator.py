@@ -127,7 +127,9 @@ def test_cloudformation_takes_any_value_of_a_parameter(where: aws.Target) -> Non
         TemplateBody=json.dumps(template),
         Parameters=[{"ParameterKey": name, "ParameterValue": "b"} for name in limits],
     )
-    where.client("cloudformation").get_waiter("stack_create_complete").wait(StackName="limits", WaiterConfig={"Delay": 1})
+    where.client("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName="limits", WaiterConfig={"Delay": 1}
+    )
 
 
 def test_a_metric_in_a_log_line_is_none(where: aws.Target) -> None:

@@ -17,11 +17,13 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.util.types import AttributeValue
 
 from sagactl.design import choreography
+from sagactl.stack import ids
 from sagactl.stack.deployed_stack import Stack
 from sagactl.stack.journal import Told
 
 _SCOPE = InstrumentationScope("saga-choreography")
-_ID_BYTES = 8
+_SPAN_ID_BYTES = 8
+_TRACE_ID_BYTES = 16
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -148,7 +150,7 @@ class _Trace:
         return self._context(cause.name, told.teller) if cause else self._context("", told.name)
 
     def _context(self, *names: str) -> SpanContext:
-        digest = blake2b("/".join([self._order_id, *names]).encode(), digest_size=_ID_BYTES).digest()
+        digest = blake2b("/".join([self._order_id, *names]).encode(), digest_size=_SPAN_ID_BYTES).digest()
         return SpanContext(self._trace_id, int.from_bytes(digest), is_remote=False, trace_flags=_SAMPLED)
 
 
@@ -165,6 +167,13 @@ def _caller(timeline: Sequence[Told]) -> SpanContext | None:
                 if context.is_valid:
                     return context
     return None
+
+
+def _trace_id_of(order_id: str) -> int:
+    """Returns the order's ID, or a hash of what an event has in its place that is none."""
+    if ids.is_whole(order_id):
+        return UUID(order_id).int
+    return int.from_bytes(blake2b(order_id.encode(), digest_size=_TRACE_ID_BYTES).digest())
 
 
 def _may_tell(service: str, told: Told) -> set[str]:

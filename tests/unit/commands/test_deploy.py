@@ -57,7 +57,10 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         (["PaymentLimi=5"], "template.yaml has no parameter PaymentLimi. Choose from PaymentLimit, "),
         (["PaymentLimit=5", "PaymentLimit=6"], "PaymentLimit is given twice"),
         (["PaymentLimit"], "'PaymentLimit' is not NAME=VALUE"),
-        (["DeadlineSeconds=nan"], "DeadlineSeconds is 'nan': expected a whole number, 1 or more. Nothing was deployed."),
+        (
+            ["DeadlineSeconds=nan"],
+            "DeadlineSeconds is 'nan': expected a whole number, 1 or more. Nothing was deployed.",
+        ),
         (["DeadlineSeconds="], "DeadlineSeconds is '': expected a whole number, 1 or more. Nothing was deployed."),
         (["DeadlineSeconds=\udcff"], r"DeadlineSeconds is '\udcff': expected a whole number"),
         (["PaymentLimit=0"], "PaymentLimit is '0': expected a number, 0.01 or more. Nothing was deployed."),
