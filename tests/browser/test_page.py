@@ -46,7 +46,7 @@ NOTE_MARKS = """() => {
 }"""
 
 
-# Which names in the graph cover a line, a box or another name, and which services a line, all as they are on the screen.
+# Which names in the graph cover a line, a box or another name, and which services a line, as they are on the screen.
 COVERED = """() => {
   const graph = document.querySelector("#graph");
   const covers = (box, { x, y }) => x > box.left && x < box.right && y > box.top && y < box.bottom;

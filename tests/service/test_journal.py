@@ -120,6 +120,10 @@ def test_what_arrived_is_listed_by_batch(journal: Journal, story: list[dict[str,
     assert all(since <= one["writtenAt"] for one in found)
 
 
+def test_nothing_has_arrived_since_a_time_to_come(stack: Stack) -> None:
+    assert arrivals(stack, Timestamp.of(datetime.now(UTC) + timedelta(days=2)), 100) == []
+
+
 def test_a_large_batch_is_named_in_parts(
     journal: Journal, story: list[dict[str, Any]], stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,10 +189,11 @@ def test_a_backend_that_refuses_is_an_error(receiver: Receiver) -> None:
 
 
 @pytest.mark.usefixtures("journaled")
-def test_what_is_no_url_is_an_error() -> None:
-    answer = trace("--otlp", "jaeger:4318")
+@pytest.mark.parametrize("url", ["jaeger:4318", "http://[::1", "http://jaeger:x", "http://"])
+def test_what_is_no_url_is_an_error(url: str) -> None:
+    answer = trace("--otlp", url)
     assert (answer.exit_code, answer.stdout) == (1, "")
-    assert answer.stderr.startswith("error: Not the address of an OTLP receiver: 'jaeger:4318'")
+    assert answer.stderr.startswith(f"error: Not the address of an OTLP receiver: {url!r}")
 
 
 @pytest.mark.usefixtures("journaled")

@@ -204,6 +204,18 @@ def test_help_lists_every_command() -> None:
     assert all(name.split()[0] in text for name in COMMANDS)
 
 
+# -- an empty value is mostly that of a variable which is not set
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_empty_value_is_not_taken_for_none(name: str) -> None:
+    for parameter in COMMANDS[name].params:
+        is_option = parameter.param_type_name == "option"
+        if not (is_option and parameter.is_flag):
+            given = [parameter.opts[0], ""] if is_option else [""]
+            assert "Invalid value for" in run(*name.split(), *given).stderr, parameter.name
+
+
 # -- saga event
 
 

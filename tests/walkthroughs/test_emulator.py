@@ -117,19 +117,18 @@ def test_cloudformation_makes_no_archive(where: aws.Target, bus: str) -> None:
 
 
 def test_cloudformation_takes_any_value_of_a_parameter(where: aws.Target) -> None:
-    limits = {"pattern": {"AllowedPattern": "a"}, "values": {"AllowedValues": ["a"]}}
+    limits: dict[str, Any] = {"pattern": {"AllowedPattern": "a"}, "values": {"AllowedValues": ["a"]}}
     template = {
         "Parameters": {name: {"Type": "String", "Default": "a", **limit} for name, limit in limits.items()},
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
     }
-    where.client("cloudformation").create_stack(
+    cloudformation = where.client("cloudformation")
+    cloudformation.create_stack(
         StackName="limits",
         TemplateBody=json.dumps(template),
         Parameters=[{"ParameterKey": name, "ParameterValue": "b"} for name in limits],
     )
-    where.client("cloudformation").get_waiter("stack_create_complete").wait(
-        StackName="limits", WaiterConfig={"Delay": 1}
-    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="limits", WaiterConfig={"Delay": 1})
 
 
 def test_a_metric_in_a_log_line_is_none(where: aws.Target) -> None:

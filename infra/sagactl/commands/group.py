@@ -80,4 +80,21 @@ def command_in(package: str, name: str) -> Any:
     if app is None:
         app = typer.Typer(add_completion=False)
         app.command(name)(getattr(module, identifier))
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    _refuse_empty_values(command)
+    return command
+
+
+def _refuse_empty_values(command: Any) -> None:
+    """An empty value is mostly that of a variable which is not set. Nothing is to be done as if it were not given."""
+    for parameter in command.params:
+        parameter.callback = parameter.callback or _not_empty
+    for subcommand in getattr(command, "commands", {}).values():
+        _refuse_empty_values(subcommand)
+
+
+def _not_empty(ctx: Any, parameter: Any, value: Any) -> Any:
+    values = value if isinstance(value, list | tuple) else [value]
+    if "" in values and ctx.get_parameter_source(parameter.name).name == "COMMANDLINE":
+        raise typer.BadParameter("it is empty", ctx=ctx, param=parameter)
+    return value

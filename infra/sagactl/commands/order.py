@@ -1,5 +1,6 @@
 """`saga order`: place an order."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ from sagactl.commands.waiting import Wait, closed_order, sentence
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result
+
+KEY = r"[\x20-\x7e]{1,255}"  # that of POST /orders
 
 Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; see saga stock list.")]
 Quantity = Annotated[int, typer.Option(help="Units, from 1 to 10,000.")]
@@ -30,8 +33,8 @@ def order(
     as_json: Json = False,
 ) -> None:
     """Place an order."""
-    if key == "":
-        raise typer.BadParameter("an Idempotency-Key has 1 to 255 characters", param_hint="'--key'")
+    if key is not None and not re.fullmatch(KEY, key):
+        raise typer.BadParameter("an Idempotency-Key has 1 to 255 printable ASCII characters", param_hint="'--key'")
     if key is not None and via == "bus":
         raise typer.BadParameter("only the API knows a key; leave out --via bus", param_hint="'--key'")
     stack = find(use_aws=aws, port=port, stack_name=stack_name)

@@ -166,6 +166,8 @@ def arrivals(stack: Stack, since: str, limit: int) -> list[dict[str, str]]:
     """
     days = map(batches_of, _days(since, Timestamp.now()))
     keys = list(itertools.chain.from_iterable(map(shards, days)))
+    if not keys:  # it is yet to come
+        return []
     batches = _newest_first(stack, _BATCHES, keys, since, END, min(limit, _PAGE))
     found: dict[str, dict[str, str]] = {}
     for event in itertools.islice(itertools.chain.from_iterable(map(_named, batches)), limit):

@@ -94,8 +94,12 @@ def _address(url: str | None) -> str:
     if for_traces and not url:
         return for_traces
     given = url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _USUAL
-    parts = urlsplit(given)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(given)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a host in brackets that end nowhere, a port that is no number
+        is_one = False
+    if not is_one:
         raise SagaError(f"Not the address of an OTLP receiver: {given!r}", "Give one such as http://127.0.0.1:4318")
     if parts.path in {"", "/"}:
         return parts._replace(path=_PATH).geturl()

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
+from msgspec import Struct
 
 from contracts.events import OrderCreated
 from contracts.values import ProductId
@@ -27,6 +27,10 @@ PAUSE_SECONDS = 1
 Via = Literal["api", "bus"]
 
 
+class _Product(Struct, rename="camel"):
+    product_id: ProductId
+
+
 def available(stack: Stack) -> dict[str, int]:
     """Returns the units of each product. A scan is cheap: the table has an item per product, not per order."""
     items = stack.items("scan", TableName=stack.outputs["StockTable"])
@@ -36,10 +40,10 @@ def available(stack: Stack) -> dict[str, int]:
 def set_available(stack: Stack, product_id: str, units: int) -> None:
     """Raises SagaError if the product's ID is not valid, or if orders keep changing the stock meanwhile."""
     try:
-        msgspec.convert(product_id, ProductId)
-    except msgspec.ValidationError as error:
-        message = f"{product_id!r} is not a valid product ID: {error}"
-        raise SagaError(message, "Use one such as item-001") from None
+        parse({"productId": product_id}, _Product)
+    except Refused as error:
+        problem = str(error).removeprefix("productId: ")
+        raise SagaError(f"{product_id!r} is not a valid product ID: {problem}", "Use one such as item-001") from None
     for _ in range(10):
         if _replace_available(stack, product_id, available_of(stack, product_id), units):
             return

@@ -82,6 +82,7 @@ PROBLEMS: dict[str, tuple[Plan, list[str]]] = {
     "no identifier": (Plan("pay-ment", ["OrderCreated"], []), ["'pay-ment' is not a name for a service"]),
     "capitals": (Plan("Gifts", ["OrderCreated"], []), ["'Gifts' is not a name for a service"]),
     "a keyword": (Plan("class", ["OrderCreated"], []), ["'class' is not a name for a service"]),
+    "a keyword as a class": (Plan("true", ["OrderCreated"], []), ["'true' is not a name for a service"]),
     "too long": (Plan("a" * 31, ["OrderCreated"], []), [f"'{'a' * 31}' is not a name for a service"]),
     "a service": (Plan("payment", ["OrderCreated"], []), ["functions/payment is there already"]),
     "the kernel": (Plan("saga", ["OrderCreated"], []), ["functions/saga is there already"]),

@@ -12,9 +12,13 @@ WANTED = ("order", "--product", "item-001", "--quantity", "1", "--amount", "1")
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--key", ""), "an Idempotency-Key has 1 to 255 characters"),
+        (("--key", ""), "Invalid value for '--key': it is empty"),
+        (("--key", "a\nb"), "an Idempotency-Key has 1 to 255 printable ASCII characters"),
+        (("--key", "\udcff"), "an Idempotency-Key has 1 to 255 printable ASCII characters"),
+        (("--key", "日本"), "an Idempotency-Key has 1 to 255 printable ASCII characters"),
+        (("--key", "k" * 256), "an Idempotency-Key has 1 to 255 printable ASCII characters"),
         (("--via", "bus", "--key", "k"), "only the API knows a key"),
-        (("--via", "bus", "--key", ""), "an Idempotency-Key has 1 to 255 characters"),
+        (("--via", "bus", "--key", ""), "Invalid value for '--key': it is empty"),
     ],
 )
 def test_a_key_that_would_not_hold_is_refused(

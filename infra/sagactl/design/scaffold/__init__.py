@@ -63,7 +63,8 @@ def files(plan: Plan) -> dict[str, str]:
 
 
 def _problems_of_name(service: str) -> Iterator[str]:
-    if not _NAME.fullmatch(service) or len(service) > NAME_LENGTH_MAX or keyword.iskeyword(service):
+    is_keyword = keyword.iskeyword(service) or keyword.iskeyword(service.capitalize())
+    if not _NAME.fullmatch(service) or len(service) > NAME_LENGTH_MAX or is_keyword:
         yield f"{service!r} is not a name for a service: use up to {NAME_LENGTH_MAX} small letters and digits"
         return
     for folder in (f"functions/{service}", f"tests/unit/{service}"):
