@@ -74,7 +74,8 @@ def test_a_watchdog_that_fails_is_one_line(watchdog: Watchdog) -> None:
     watchdog.answer = {"errorType": "NotTold", "errorMessage": "OrderExpired: ThrottlingException"}
     result = run("--all")
     message = (
-        "error: The watchdog failed with NotTold: OrderExpired: ThrottlingException. See its log: saga logs --service order.\n"
+        "error: The watchdog failed with NotTold: OrderExpired: ThrottlingException. "
+        "See its log: saga logs --service order.\n"
     )
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
 
