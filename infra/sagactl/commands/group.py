@@ -11,6 +11,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from sagactl.errors import SagaError, refusal
+from sagactl.stack.refusals import aws_refusal
 from sagactl.terminal import err
 
 _INTERRUPTED = 130  # as shells say it
@@ -26,7 +27,7 @@ class Listed(NamedTuple):
 class LazyGroup(TyperGroup):
     """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1.
 
-    So does an interrupt, and whatever this machine refuses, such as to write on a full disk.
+    So does an interrupt, and whatever AWS or this machine refuses, such as to write on a full disk.
     """
 
     package: ClassVar[str]  # has a module for each command
@@ -52,12 +53,13 @@ class LazyGroup(TyperGroup):
         except KeyboardInterrupt:
             err.print("Interrupted.")
             raise typer.Exit(_INTERRUPTED) from None
-        except OSError as error:
-            refused = refusal(error)
-            if refused is None:
-                raise
-            _drop_output()
-            _fail(str(refused))
+        except Exception as error:
+            if refused := aws_refusal(error):
+                _fail(str(refused))
+            if isinstance(error, OSError) and (refused := refusal(error)):
+                _drop_output()
+                _fail(str(refused))
+            raise
         return answer
 
 

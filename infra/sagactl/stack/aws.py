@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local import localstack
+from sagactl.stack.refusals import aws_refusal
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -147,12 +148,12 @@ def _stack(where: Target) -> dict[str, Any]:
         stacks = where.client("cloudformation").describe_stacks(StackName=where.stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
-            raise SagaError(f"AWS refused the request: {error}", "Check the credentials and the region") from error
+            raise (aws_refusal(error) or error) from error
         place = where.endpoint_url or "AWS"
         message = f"There is no stack named {where.stack_name} at {place}"
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
-        raise SagaError(f"AWS could not be reached: {error}", "Check the credentials and the region") from error
+        raise (aws_refusal(error) or error) from error
     found: dict[str, Any] = stacks[0]
     return found
 
