@@ -1,7 +1,9 @@
 """The real command, in the shell of someone who has settings for other projects, is impatient, or starts it twice."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -51,6 +53,18 @@ def test_no_setting_of_another_project_changes_anything(port: int) -> None:
         done = saga(*arguments, **settings)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_localstack_listens_at_its_own_address_alone(
+    port: int, monkeypatch: pytest.MonkeyPatch, has_ipv6: bool
+) -> None:
+    if not has_ipv6:
+        monkeypatch.setattr(localstack, "_has_mapped_addresses", lambda: False)
+    localstack.start(port)
+    assert localstack.status(port)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.2", port)) == errno.ECONNREFUSED
 
 
 def test_two_that_start_it_at_once_start_one(port: int) -> None:
