@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPException
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -261,16 +262,24 @@ def _check(hosts: list[str], port: int) -> None:
 
 def check_address(host: str, port: int) -> None:
     """Raises SagaError if nothing can listen there."""
+    foreign = SagaError(f"{host} is not an IPv4 address of this machine", "List them: ip -4 address")
+    refused = {
+        errno.EACCES: SagaError(f"Port {port} is for root alone", "Choose one from 1024 on: --port N"),
+        errno.EADDRINUSE: SagaError(
+            f"Port {port} is taken by something that is not LocalStack", "Choose another: saga up --port N"
+        ),
+        errno.EADDRNOTAVAIL: foreign,
+    }
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        raise foreign from None
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((str(address), port))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = f"Port {port} is taken by something that is not LocalStack"
-                raise SagaError(message, "Choose another: saga up --port N") from None
-            message = f"{host} is not an IPv4 address of this machine"
-            raise SagaError(message, "List them: ip -4 address") from None
+            raise refused.get(error.errno or 0, error) from None
 
 
 def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
