@@ -92,7 +92,12 @@ class Target:
             with urllib.request.build_opener(*handlers).open(url, timeout=5) as answer:
                 json.load(answer)
         except (OSError, ValueError, HTTPException):
-            raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None
+            raise SagaError(f"No LocalStack answers at {self.endpoint_url}", self._how_to_reach()) from None
+
+    def _how_to_reach(self) -> str:
+        """Where `saga up` starts it is not where every name and scheme of this machine leads."""
+        running = localstack.status(self.port) if self.is_here else None
+        return f"One answers at {running.endpoint}: set AWS_ENDPOINT_URL to that" if running else "Start it: saga up"
 
 
 def target(*, aws: bool = False, port: int | None = None, stack_name: str = STACK_NAME) -> Target:

@@ -190,6 +190,7 @@ def _build_and_prepare(
     with step(title), _meanwhile(lambda: _build_with_bytecode(where, options, verbose=verbose)) as built:
         if start:
             start()
+            where.check()  # it may have started where this address does not lead
         bucket_options = local_bucket(where) if where.is_local else []
         built.result()
     return bucket_options

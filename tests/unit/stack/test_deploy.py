@@ -87,6 +87,14 @@ def test_what_is_built_is_not_built_again(where: Target, ran: list[str]) -> None
     assert ran == ["build", "deploy", "deploy"]
 
 
+@pytest.mark.usefixtures("ran", "uncompiled")
+def test_a_localstack_that_has_started_elsewhere_is_no_place_to_deploy_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(Target, "check", lambda _: done.append("asked"))
+    deploy.deploy(Target("https://localhost:4599"), {}, start=lambda: done.append("started"))
+    assert done == ["started", "asked"]
+
+
 def code_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     copy = tmp_path.with_name(f"{tmp_path.name}-copy")
     shutil.copytree(PROJECT / "functions", copy / "functions")
