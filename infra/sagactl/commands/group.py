@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from sagactl.errors import SagaError, refusal
 from sagactl.stack.refusals import aws_refusal
-from sagactl.terminal import err
+from sagactl.terminal import err, plain
 
 _INTERRUPTED = 130  # as shells say it
 
@@ -64,7 +64,8 @@ class LazyGroup(TyperGroup):
 
 
 def _fail(message: str) -> NoReturn:
-    err.print("[red]error:[/]", escape(message))
+    lines = map(plain, message.split("\n"))  # what a tool has said may be several
+    err.print("[red]error:[/]", escape("\n".join(lines)))
     raise typer.Exit(1) from None
 
 

@@ -15,7 +15,7 @@ from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.journal import Summary
-from sagactl.terminal import STATUS_STYLE, Cropped, err, result, screen, table
+from sagactl.terminal import STATUS_STYLE, Cropped, err, plain, result, screen, table
 
 PERIOD_SECONDS = 1.0
 
@@ -91,5 +91,5 @@ def _shown(found: Sequence[Summary]) -> RenderableType:
     for order in found:
         status = Text(order.status, STATUS_STYLE.get(order.status, ""))
         opened = order.opened_at[5:16].replace("T", " ")
-        listed.add_row(order.order_id, status, opened, order.last_event, str(order.took_ms))
+        listed.add_row(plain(order.order_id), status, opened, plain(order.last_event), str(order.took_ms))
     return listed

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from sagactl.cli import app
 from sagactl.commands import url
+from sagactl.errors import SagaError
 
 LOG_IN = "Log in: aws sso login, or aws configure"
 
@@ -87,6 +88,12 @@ def test_what_aws_refuses_is_one_line(
     monkeypatch.setattr(url, "find", raising(error))
     ran = CliRunner().invoke(app, ["url"])
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"error: {message}. {remedy}.\n")
+
+
+def test_nothing_that_an_event_says_in_an_error_is_obeyed_by_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(url, "find", raising(SagaError("2 IDs start with 'abcdef': abcdef\x1b[2J", "Give more")))
+    ran = CliRunner().invoke(app, ["url"])
+    assert ran.stderr == "error: 2 IDs start with 'abcdef': abcdef [2J. Give more.\n"
 
 
 def test_a_fault_of_the_command_itself_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:

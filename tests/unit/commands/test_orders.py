@@ -78,6 +78,12 @@ def test_what_any_event_says_is_shown_as_it_is(written: list[journal.Summary]) -
     assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]
 
 
+def test_nothing_that_an_event_says_is_obeyed_by_a_terminal(written: list[journal.Summary]) -> None:
+    written[:] = [journal.Summary("x\n\x1b[31mred", "PENDING", AT, {"Odd\nName\x9b2J": AT})]
+    [_, line] = run().stdout.splitlines()
+    assert line.split() == ["x", "[31mred", "PENDING", "01-31", "12:00", "Odd", "Name", "2J", "0"]
+
+
 def test_watching_refreshes_the_list_until_it_is_interrupted(
     written: list[journal.Summary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
