@@ -75,7 +75,7 @@ def test_two_that_start_it_at_once_start_one(port: int) -> None:
     assert told[0][0] == told[1][0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("after_seconds", [0.5, 3, 9])
 def test_what_ends_the_demo_ends_all_that_it_started(port: int, number: signal.Signals, after_seconds: float) -> None:
     with subprocess.Popen(

@@ -191,7 +191,7 @@ def test_a_state_that_was_half_written_is_none(folder: Path) -> None:
     assert localstack._read_pid(PORT) is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.Signals) -> None:
     assert signalled(number, signal.SIG_DFL) == (128 + number, "stopped\n", f"Ended by {number.name}.\n")
 
