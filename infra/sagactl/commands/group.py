@@ -1,16 +1,13 @@
 """A group of commands that imports a command's module only when that command is called, so that help is quick."""
 
 import importlib
-import os
-import sys
-from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from sagactl.errors import SagaError, refusal
+from sagactl.errors import SagaError
 from sagactl.stack.refusals import aws_refusal
 from sagactl.terminal import err, plain
 
@@ -27,7 +24,7 @@ class Listed(NamedTuple):
 class LazyGroup(TyperGroup):
     """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1.
 
-    So does an interrupt, and whatever AWS or this machine refuses, such as to write on a full disk.
+    So does an interrupt, and whatever AWS refuses.
     """
 
     package: ClassVar[str]  # has a module for each command
@@ -46,8 +43,7 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            answer = super().invoke(ctx)
-            sys.stdout.flush()  # now, when it can still be said that this failed
+            return super().invoke(ctx)
         except SagaError as error:
             _fail(str(error))
         except KeyboardInterrupt:
@@ -56,23 +52,13 @@ class LazyGroup(TyperGroup):
         except Exception as error:
             if refused := aws_refusal(error):
                 _fail(str(refused))
-            if isinstance(error, OSError) and (refused := refusal(error)):
-                _drop_output()
-                _fail(str(refused))
             raise
-        return answer
 
 
 def _fail(message: str) -> NoReturn:
     lines = map(plain, message.split("\n"))  # what a tool has said may be several
     err.print("[red]error:[/]", escape("\n".join(lines)))
     raise typer.Exit(1) from None
-
-
-def _drop_output() -> None:
-    """Forgets what could not be written, or Python would try once more when it ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_in(package: str, name: str) -> Any:
