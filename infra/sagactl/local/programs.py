@@ -78,4 +78,5 @@ def _tried(java: str) -> _Java | None:
     home = re.search(r"java\.home = (.+)", said)
     version = re.search(r'version "(?:1\.)?(\d+)', said)
     itself = shutil.which("java", path=f"{home[1]}/bin") if home else None
-    return _Java(itself or java, int(version[1]) if version else JAVA_OLDEST)
+    number = int(version[1]) if version else JAVA_OLDEST
+    return _Java(itself or java, number)

@@ -40,12 +40,18 @@ def aws_refusal(error: Exception) -> SagaError | None:
 
 def _refused(error: Any) -> SagaError:
     """What AWS answered."""
-    code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-    said = _line(str(error.response.get("Error", {}).get("Message", "")))
-    message = f"AWS refused {error.operation_name}: {code}" + (f": {said}" if said else "")
-    found = [remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, code)]
+    code = str(error.response["Error"].get("Code", "Unknown"))
+    said = [code, _line(str(error.response["Error"].get("Message", "")))]
+    message = f"AWS refused {error.operation_name}: {': '.join(filter(None, said))}"
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return SagaError(message, [*found, _FAULT if status >= _SERVER_ERROR else _OTHER][0])
+    return SagaError(message, _remedy(code, status))
+
+
+def _remedy(code: str, status: int) -> str:
+    for pattern, remedy in _REMEDIES.items():
+        if re.search(pattern, code):
+            return remedy
+    return _FAULT if status >= _SERVER_ERROR else _OTHER
 
 
 def _unreached(error: Any) -> SagaError:
