@@ -2,7 +2,9 @@
 
 import os
 import sys
+from contextlib import suppress
 
+from sagactl.errors import refusal
 from sagactl.signals import leave_blocks_first
 
 _STDERR = 2
@@ -15,10 +17,27 @@ def main() -> None:
     try:
         from sagactl.cli import app  # here, because the import can be interrupted, too
 
-        app(prog_name="saga")
+        try:
+            app(prog_name="saga")
+        finally:
+            sys.stdout.flush()  # now, when it can still be said that this failed
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(_INTERRUPTED)
+    except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):  # whoever reads wants no more, and knows it
+            sys.exit(1)
+        refused = refusal(error)
+        if refused is None:
+            raise
+        sys.exit(f"error: {refused}")
+
+
+def _drop_output() -> None:
+    """Forgets what could not be written, or Python would try once more when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def open_what_is_closed() -> None:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # by default they end a program within its blocks
+ENDING = (signal.SIGINT, *_DEADLY)
 """Whoever sends one of these wants the program to end."""
 
 
 def leave_blocks_first() -> None:
-    """From now on SIGTERM and SIGHUP end this program as an exception does; SIGINT always did."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """From now on they end this program as an exception does; SIGINT always did."""
+    for number in _DEADLY:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _end)
 
@@ -36,7 +37,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    for other in (signal.SIGTERM, signal.SIGHUP):
+    for other in _DEADLY:
         signal.signal(other, signal.SIG_IGN)  # one is enough
     with suppress(OSError):  # the terminal may be closed
         print(f"Ended by {signal.Signals(number).name}.", file=sys.stderr)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sagactl.bench.timing import Run, run
+from sagactl.bench.timing import Run, run, watching
 
 
 def test_the_given_number_is_in_flight_and_no_more() -> None:
@@ -39,3 +39,26 @@ def test_percentiles(percent: int, seconds: float) -> None:
 
 def test_the_latency_of_one_order_is_every_percentile() -> None:
     assert Run([3.0], {}, 1).percentile(99) == 3.0
+
+
+def test_whoever_waits_is_told_why_nobody_looks_any_more() -> None:
+    class Gone:
+        def batch_get_item(self, **_: object) -> None:
+            raise ConnectionError
+
+    with watching(Gone(), "orders") as watcher:
+        for order_id in ("waited for", "waited for later"):
+            with pytest.raises(ConnectionError):
+                watcher.closed(order_id)
+
+
+def test_after_a_failure_no_other_order_is_placed() -> None:
+    placed: list[int] = []
+
+    def place(number: int) -> str:
+        placed.append(number)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        run(place, str, orders=100, in_flight=1, rate=50)
+    assert len(placed) < 10

@@ -1,6 +1,7 @@
 """The `saga` command without an AWS: what it prints, where it looks, and how it says what is wrong."""
 
 import _socket
+import errno
 import inspect
 import json
 import os
@@ -353,10 +354,22 @@ def test_up_starts_where_others_look(port: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("address", ["198.51.100.7", "nowhere", "256.1.1.1"])
+@pytest.mark.parametrize("address", ["198.51.100.7", "nowhere", "256.1.1.1", "localhost", "a..b"])
 def test_up_at_an_address_of_another_machine(free_port: str, address: str) -> None:
     message = f"{address} is not an IPv4 address of this machine. List them: ip -4 address."
     assert error(run("up", "--port", free_port, "--also-at", address)) == message
+
+
+@pytest.mark.usefixtures("installed", "loopback")
+def test_up_at_a_port_that_is_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost")
+    assert up_fails("443") == "Port 443 is for root alone. Choose one from 1024 on: --port N."
+    assert error(run("up")) == "Port 80 is for root alone. Choose one from 1024 on: --port N."
+    assert "Port 80 is for root alone" in run("doctor").stdout
 
 
 def test_up_without_setup(free_port: str, installed: Path) -> None:

@@ -41,8 +41,9 @@ FULL = Path("/dev/full")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_is_one_line() -> None:
-    saga = [sys.executable, "-m", "sagactl", "event", "OrderCreated"]
+@pytest.mark.parametrize("arguments", [["event", "OrderCreated"], ["orders", "-h"], ["--help"], ["--version"], []])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    saga = [sys.executable, "-m", "sagactl", *arguments]
     with FULL.open("w") as full:
         ran = subprocess.run(saga, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (1, "error: No space left on device. Make room and try again.\n")
@@ -57,7 +58,8 @@ def test_a_full_disk_is_one_line() -> None:
         ("| true", 1, ""),
     ],
 )
-def test_a_stream_that_is_closed_is_at_most_one_line(redirected: str, status: int, line: str) -> None:
-    script = f'set -o pipefail; "$0" -m sagactl event OrderCreated {redirected}'
+@pytest.mark.parametrize("arguments", ["event OrderCreated", "--help", "--version"])
+def test_a_stream_that_is_closed_is_at_most_one_line(arguments: str, redirected: str, status: int, line: str) -> None:
+    script = f'set -o pipefail; "$0" -m sagactl {arguments} {redirected}'
     ran = subprocess.run(["/bin/bash", "-c", script, sys.executable], capture_output=True, text=True, check=False)
     assert (ran.returncode in {status, 0}, ran.stderr.strip()) == (True, line)

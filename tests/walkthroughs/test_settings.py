@@ -1,7 +1,9 @@
 """The real command, in the shell of someone who has settings for other projects, is impatient, or starts it twice."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -53,6 +55,18 @@ def test_no_setting_of_another_project_changes_anything(port: int) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_localstack_listens_at_its_own_address_alone(
+    port: int, monkeypatch: pytest.MonkeyPatch, has_ipv6: bool
+) -> None:
+    if not has_ipv6:
+        monkeypatch.setattr(localstack, "_has_mapped_addresses", lambda: False)
+    localstack.start(port)
+    assert localstack.status(port)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.2", port)) == errno.ECONNREFUSED
+
+
 def test_two_that_start_it_at_once_start_one(port: int) -> None:
     command = [str(SAGA), "up", "--port", str(port), "--json"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -61,7 +75,7 @@ def test_two_that_start_it_at_once_start_one(port: int) -> None:
     assert told[0][0] == told[1][0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("after_seconds", [0.5, 3, 9])
 def test_what_ends_the_demo_ends_all_that_it_started(port: int, number: signal.Signals, after_seconds: float) -> None:
     with subprocess.Popen(

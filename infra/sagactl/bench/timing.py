@@ -70,7 +70,11 @@ def run(
 
     with ThreadPoolExecutor(in_flight) as pool:
         pending = [pool.submit(one, number) for number in range(orders)]
-        ended = [future.result() for future in shown(as_completed(pending))]
+        try:
+            ended = [future.result() for future in shown(as_completed(pending))]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # or every other order would be placed first
+            raise
     seconds = time.monotonic() - started
     latencies = [latency for latency, _, _ in ended]
     outcomes = {order_id: status for _, order_id, status in ended}
@@ -87,22 +91,34 @@ class Watcher(threading.Thread):
         self.waited_for: dict[str, threading.Event] = {}
         self.statuses: dict[str, str] = {}
         self.is_over = False
+        self.failure: Exception | None = None  # why it reads no further
 
     def closed(self, order_id: str) -> str:
         """Waits until the order is closed, and returns its status. Raises SagaError if it stays open."""
         event = self.waited_for.setdefault(order_id, threading.Event())
-        if not event.wait(CLOSE_TIMEOUT_SECONDS):
+        in_time = self.failure or event.wait(CLOSE_TIMEOUT_SECONDS)
+        if self.failure:
+            raise self.failure
+        if not in_time:
             message = f"Order {order_id} is still open after {CLOSE_TIMEOUT_SECONDS} s"
             raise SagaError(message, "Look at it: saga orders --open")
         return self.statuses[order_id]
 
     def run(self) -> None:
-        while not self.is_over:
-            for order_ids in itertools.batched(list(self.waited_for), _KEYS_MAX, strict=False):
-                for order_id, status in self._closed(order_ids):
-                    self.statuses[order_id] = status
-                    self.waited_for.pop(order_id).set()
-            time.sleep(_LOOK_SECONDS)
+        try:
+            while not self.is_over:
+                self._look()
+                time.sleep(_LOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001  # raised where someone waits
+            self.failure = error
+            for event in list(self.waited_for.values()):
+                event.set()
+
+    def _look(self) -> None:
+        for order_ids in itertools.batched(list(self.waited_for), _KEYS_MAX, strict=False):
+            for order_id, status in self._closed(order_ids):
+                self.statuses[order_id] = status
+                self.waited_for.pop(order_id).set()
 
     def _closed(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
         keys = [{"orderId": {"S": order_id}} for order_id in order_ids]

@@ -1,17 +1,15 @@
 """A group of commands that imports a command's module only when that command is called, so that help is quick."""
 
 import importlib
-import os
-import sys
-from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from sagactl.errors import SagaError, refusal
-from sagactl.terminal import err
+from sagactl.errors import SagaError
+from sagactl.stack.refusals import aws_refusal
+from sagactl.terminal import err, plain
 
 _INTERRUPTED = 130  # as shells say it
 
@@ -26,7 +24,7 @@ class Listed(NamedTuple):
 class LazyGroup(TyperGroup):
     """Lists its commands without importing them. A SagaError of any command becomes one line and exit code 1.
 
-    So does an interrupt, and whatever this machine refuses, such as to write on a full disk.
+    So does an interrupt, and whatever AWS refuses.
     """
 
     package: ClassVar[str]  # has a module for each command
@@ -45,31 +43,22 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            answer = super().invoke(ctx)
-            sys.stdout.flush()  # now, when it can still be said that this failed
+            return super().invoke(ctx)
         except SagaError as error:
             _fail(str(error))
         except KeyboardInterrupt:
             err.print("Interrupted.")
             raise typer.Exit(_INTERRUPTED) from None
-        except OSError as error:
-            refused = refusal(error)
-            if refused is None:
-                raise
-            _drop_output()
-            _fail(str(refused))
-        return answer
+        except Exception as error:
+            if refused := aws_refusal(error):
+                _fail(str(refused))
+            raise
 
 
 def _fail(message: str) -> NoReturn:
-    err.print("[red]error:[/]", escape(message))
+    lines = map(plain, message.split("\n"))  # what a tool has said may be several
+    err.print("[red]error:[/]", escape("\n".join(lines)))
     raise typer.Exit(1) from None
-
-
-def _drop_output() -> None:
-    """Forgets what could not be written, or Python would try once more when it ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_in(package: str, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.stack import journal
 from sagactl.stack.deployed_stack import Stack, find
 from sagactl.stack.journal import Summary
-from sagactl.terminal import STATUS_STYLE, Cropped, err, result, screen, table
+from sagactl.terminal import STATUS_STYLE, Cropped, err, out, plain, result, screen, table
 
 PERIOD_SECONDS = 1.0
 
@@ -68,10 +68,18 @@ def _states(wanted: Iterable[str], *, open_only: bool) -> set[str]:
 
 
 def _watch(stack: Stack, states: Iterable[str], limit: int) -> None:
+    """Draws the list again and again on a terminal. Elsewhere it prints each that differs from the one before."""
     err.print("Ctrl-C ends it.")
-    with suppress(KeyboardInterrupt), Live(console=screen, auto_refresh=False) as live:
+    live = Live(console=screen, auto_refresh=False) if screen.is_terminal else None
+    before = None
+    with suppress(KeyboardInterrupt), live or nullcontext():
         while True:
-            live.update(Cropped(_shown(journal.orders(stack, states, limit=limit))), refresh=True)
+            found = journal.orders(stack, states, limit=limit)
+            if live:
+                live.update(Cropped(_shown(found)), refresh=True)
+            elif found != before:
+                out.print(_shown(found))
+            before = found
             time.sleep(PERIOD_SECONDS)
 
 
@@ -91,5 +99,5 @@ def _shown(found: Sequence[Summary]) -> RenderableType:
     for order in found:
         status = Text(order.status, STATUS_STYLE.get(order.status, ""))
         opened = order.opened_at[5:16].replace("T", " ")
-        listed.add_row(order.order_id, status, opened, order.last_event, str(order.took_ms))
+        listed.add_row(plain(order.order_id), status, opened, plain(order.last_event), str(order.took_ms))
     return listed

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPException
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -261,30 +262,37 @@ def _check(hosts: list[str], port: int) -> None:
 
 def check_address(host: str, port: int) -> None:
     """Raises SagaError if nothing can listen there."""
+    foreign = SagaError(f"{host} is not an IPv4 address of this machine", "List them: ip -4 address")
+    refused = {
+        errno.EACCES: SagaError(f"Port {port} is for root alone", "Choose one from 1024 on: --port N"),
+        errno.EADDRINUSE: SagaError(
+            f"Port {port} is taken by something that is not LocalStack", "Choose another: saga up --port N"
+        ),
+        errno.EADDRNOTAVAIL: foreign,
+    }
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        raise foreign from None
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((str(address), port))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = f"Port {port} is taken by something that is not LocalStack"
-                raise SagaError(message, "Choose another: saga up --port N") from None
-            message = f"{host} is not an IPv4 address of this machine"
-            raise SagaError(message, "List them: ip -4 address") from None
+            raise refused.get(error.errno or 0, error) from None
 
 
 def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
     folder = _folder(port)
     machine = environment.machine()
-    own = machine | {
+    own = machine | _gateway(hosts, port)
+    own |= {
         "AWS_EC2_METADATA_DISABLED": "true",  # or its S3 waits for the metadata of a machine on AWS
         "CFN_NO_WAIT_ITERATIONS": "2",  # looks at a new resource without a pause, which infra/localstack makes short
         "DISABLE_EVENTS": "1",  # no telemetry
         "DNS_ADDRESS": "0",
         "DYNAMODB_IN_MEMORY": "1",
         "FILESYSTEM_ROOT": str(folder / "root"),
-        # IPv4-mapped IPv6 addresses, because LocalStack listens at all addresses if it is given an IPv4 address.
-        "GATEWAY_LISTEN": ",".join(f"[::ffff:{host}]:{port}" for host in hosts),
         "HOME": str(folder / "tmp"),  # so that the caller's settings for AWS are not found
         # Seconds that it rests after each look into a queue, and the most if that was empty: by default 1 and 10, so
         # that an event was in the journal seconds late. AWS does not rest.
@@ -306,6 +314,24 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
     }
     given = {name: value for name, value in os.environ.items() if name.startswith(_SETTING)}
     return own | {name.removeprefix(_SETTING): value for name, value in given.items()}
+
+
+def _gateway(hosts: list[str], port: int) -> dict[str, str]:
+    """The settings with which LocalStack listens at these addresses alone."""
+    # LocalStack's usual server takes an IPv4 address for all of the machine's, so it is given IPv4-mapped IPv6 ones.
+    if _has_mapped_addresses():
+        return {"GATEWAY_LISTEN": ",".join(f"[::ffff:{host}]:{port}" for host in hosts)}
+    return {"GATEWAY_LISTEN": ",".join(f"{host}:{port}" for host in hosts), "GATEWAY_SERVER": "hypercorn"}
+
+
+def _has_mapped_addresses() -> bool:
+    """Whether an IPv6 socket can listen at an IPv4 address here. Without IPv6, or with bindv6only, none can."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind((f"::ffff:{HOST}", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _await_ready(port: int, process: subprocess.Popen[bytes]) -> Instance:

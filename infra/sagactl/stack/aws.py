@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local import localstack
+from sagactl.stack.refusals import aws_refusal
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -91,7 +92,12 @@ class Target:
             with urllib.request.build_opener(*handlers).open(url, timeout=5) as answer:
                 json.load(answer)
         except (OSError, ValueError, HTTPException):
-            raise SagaError(f"No LocalStack answers at {self.endpoint_url}", "Start it: saga up") from None
+            raise SagaError(f"No LocalStack answers at {self.endpoint_url}", self._how_to_reach()) from None
+
+    def _how_to_reach(self) -> str:
+        """Where `saga up` starts it is not where every name and scheme of this machine leads."""
+        running = localstack.status(self.port) if self.is_here else None
+        return f"One answers at {running.endpoint}: set AWS_ENDPOINT_URL to that" if running else "Start it: saga up"
 
 
 def target(*, aws: bool = False, port: int | None = None, stack_name: str = STACK_NAME) -> Target:
@@ -147,12 +153,12 @@ def _stack(where: Target) -> dict[str, Any]:
         stacks = where.client("cloudformation").describe_stacks(StackName=where.stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
-            raise SagaError(f"AWS refused the request: {error}", "Check the credentials and the region") from error
+            raise (aws_refusal(error) or error) from error
         place = where.endpoint_url or "AWS"
         message = f"There is no stack named {where.stack_name} at {place}"
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
-        raise SagaError(f"AWS could not be reached: {error}", "Check the credentials and the region") from error
+        raise (aws_refusal(error) or error) from error
     found: dict[str, Any] = stacks[0]
     return found
 

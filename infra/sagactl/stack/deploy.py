@@ -7,7 +7,7 @@ import platform
 import re
 import shlex
 import shutil
-import subprocess
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,8 +103,11 @@ def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: boo
 
 def compile_bytecode() -> None:
     """Adds Python's bytecode to what was built. Lambda can't write it, and would compile at every cold start."""
-    command = [str(VENV / "bin/python"), "-m", "compileall", "-qq", "-j0", "--invalidation-mode=unchecked-hash"]
-    subprocess.run([*command, *filter(Path.is_dir, BUILD.iterdir())], env=environment.machine(), check=True)
+    command = [str(VENV / "bin/python"), "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
+    # Among the children, because an interrupt from the terminal would reach its workers, which then wait for ever.
+    compiled = child.run([*command, *filter(Path.is_dir, BUILD.iterdir())], environment.machine(), PROJECT)
+    if compiled.returncode:
+        raise SagaError(f"The functions can't be compiled: {compiled.stdout.strip()}", "Mend it, then: saga deploy")
 
 
 def built_code(function: str) -> Path:
@@ -184,6 +187,7 @@ def _build_and_prepare(
     with step(title), _meanwhile(lambda: _build_with_bytecode(where, options, verbose=verbose)) as built:
         if start:
             start()
+            where.check()  # it may have started where this address does not lead
         bucket_options = local_bucket(where) if where.is_local else []
         built.result()
     return bucket_options
@@ -242,6 +246,8 @@ def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
         "SAM_CLI_TELEMETRY": "0",
     }
     result = child.run([SAM_VENV / "bin/sam", *arguments], own, PROJECT, capture=not verbose)
+    if result.returncode == -signal.SIGKILL:  # when this program is interrupted, for one: its output is of no interest
+        raise SagaError(f"sam {arguments[0]} was killed", "Try again")
     if result.returncode:
         check_room(result.stdout)
         sys.stderr.write(result.stdout)

@@ -1,10 +1,12 @@
 """`saga orders`: which orders are listed, and how."""
 
+import io
 import time
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from sagactl.cli import app
@@ -13,6 +15,7 @@ from sagactl.stack import journal
 
 AT = "2026-01-31T12:00:00.000Z"
 EVENTS = {"OrderCreated": "2026-01-31T12:00:00.005Z"}
+ERASED = "\x1b[2K"  # what a terminal takes as: erase this line
 ORDERS = [
     journal.Summary(f"order-{status.lower()}", status, AT, EVENTS)
     for status in ("PENDING", "FAILING", "COMPLETED", "FAILED")
@@ -78,10 +81,16 @@ def test_what_any_event_says_is_shown_as_it_is(written: list[journal.Summary]) -
     assert line.split() == ["[/red]", ":cat:", "PENDING", "01-31", "12:00", "OrderCreated", "5"]
 
 
-def test_watching_refreshes_the_list_until_it_is_interrupted(
-    written: list[journal.Summary], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = iter([ORDERS[:1], ORDERS[:2]])
+def test_nothing_that_an_event_says_is_obeyed_by_a_terminal(written: list[journal.Summary]) -> None:
+    written[:] = [journal.Summary("x\n\x1b[31mred", "PENDING", AT, {"Odd\nName\x9b2J": AT})]
+    [_, line] = run().stdout.splitlines()
+    assert line.split() == ["x", "[31mred", "PENDING", "01-31", "12:00", "Odd", "Name", "2J", "0"]
+
+
+@pytest.fixture
+def changes(written: list[journal.Summary], monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no order, then one, again that one, then two; then comes Ctrl-C."""
+    left = iter([ORDERS[:1], ORDERS[:1], ORDERS[:2]])
     written.clear()
 
     def sleep(seconds: float) -> None:
@@ -92,7 +101,27 @@ def test_watching_refreshes_the_list_until_it_is_interrupted(
             raise KeyboardInterrupt from None
 
     monkeypatch.setattr(time, "sleep", sleep)
-    assert listed(run("--watch")) == ["PENDING", "FAILING"]
+
+
+@pytest.mark.usefixtures("changes")
+def test_watching_refreshes_the_list_until_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = io.StringIO()
+    monkeypatch.setattr(orders, "screen", Console(file=drawn, force_terminal=True, width=100))
+    watched = run("--watch")
+    assert (watched.exit_code, watched.stdout) == (0, "")
+    *_, last = drawn.getvalue().split(ERASED)
+    assert [line.split()[0] for line in last.splitlines() if line.startswith("order-")] == [
+        "order-pending",
+        "order-failing",
+    ]
+
+
+@pytest.mark.usefixtures("changes")
+def test_watching_prints_for_a_program_each_list_that_is_new() -> None:
+    watched = run("--watch")
+    assert watched.exit_code == 0
+    first = [line.split()[0] for line in watched.stdout.splitlines()]
+    assert first == ["No", "order", "order-pending", "order", "order-pending", "order-failing"]
 
 
 def test_a_program_can_not_watch() -> None:

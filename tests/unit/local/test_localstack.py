@@ -1,7 +1,9 @@
 """What LocalStack is started with, and what two commands do that start it at the same time."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,6 +74,35 @@ def test_dynamodb_local_gets_the_java_that_was_found_and_any_letters(monkeypatch
     monkeypatch.setenv("PATH", "/usr/bin")
     assert environment()["PATH"] == "/opt/java/bin:/usr/bin"
     assert environment()["LC_ALL"] == "C.UTF-8"
+
+
+@pytest.fixture(params=["no IPv6", "no mapped addresses"])
+def without_mapped_addresses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which no IPv6 socket can listen at an IPv4 address."""
+
+    class Socket(socket.socket):
+        def __init__(self, family: int = socket.AF_INET, *others: int) -> None:
+            if family == socket.AF_INET6 and request.param == "no IPv6":
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *others)
+            if family == socket.AF_INET6:
+                self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+    monkeypatch.setattr(socket, "socket", Socket)
+
+
+@pytest.mark.skipif(not localstack._has_mapped_addresses(), reason="not on this machine")
+def test_localstack_is_given_no_ipv4_address_with_which_it_would_listen_at_all() -> None:
+    settings = environment()
+    assert settings["GATEWAY_LISTEN"] == f"[::ffff:127.0.0.1]:{PORT}"
+    assert "GATEWAY_SERVER" not in settings
+
+
+@pytest.mark.usefixtures("without_mapped_addresses")
+def test_without_ipv6_another_server_listens_at_the_ipv4_address() -> None:
+    settings = localstack._environment(["127.0.0.1", "172.17.0.1"], PORT, "/opt/java/bin/java")
+    assert settings["GATEWAY_LISTEN"] == f"127.0.0.1:{PORT},172.17.0.1:{PORT}"
+    assert settings["GATEWAY_SERVER"] == "hypercorn"
 
 
 class Started:
@@ -160,7 +191,7 @@ def test_a_state_that_was_half_written_is_none(folder: Path) -> None:
     assert localstack._read_pid(PORT) is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_that_ends_the_command_leaves_its_blocks_first(number: signal.Signals) -> None:
     assert signalled(number, signal.SIG_DFL) == (128 + number, "stopped\n", f"Ended by {number.name}.\n")
 

@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import OpenerDirector
 
 import pytest
 from botocore.awsrequest import AWSRequest
 
+from sagactl.errors import SagaError
 from sagactl.local import localstack
 from sagactl.stack import aws
 
@@ -48,6 +50,32 @@ def test_aws_is_where_options_say_then_the_environment(
         monkeypatch.setenv("AWS_ENDPOINT_URL", variable)
     where = aws.target(**options)
     assert (where.endpoint_url, where.is_local) == (endpoint, endpoint is not None)
+
+
+@pytest.mark.parametrize("endpoint", ["https://localhost:4599", "http://[::1]:4599", "http://127.0.0.2:4599"])
+@pytest.mark.parametrize(
+    ("running", "remedy"),
+    [
+        (
+            localstack.Instance(4599, "4.14.0", None),
+            "One answers at http://127.0.0.1:4599: set AWS_ENDPOINT_URL to that",
+        ),
+        (None, "Start it: saga up"),
+    ],
+)
+def test_an_endpoint_that_does_not_lead_to_the_localstack_here_is_told_the_one_that_does(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, running: localstack.Instance | None, remedy: str
+) -> None:
+    monkeypatch.setattr(localstack, "status", lambda _: running)
+    monkeypatch.setattr(OpenerDirector, "open", refused)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(SagaError) as raised:
+        aws.target().check()
+    assert (raised.value.message, raised.value.remedy) == (f"No LocalStack answers at {endpoint}", remedy)
+
+
+def refused(*_: object, **__: object) -> None:
+    raise ConnectionRefusedError
 
 
 @pytest.fixture

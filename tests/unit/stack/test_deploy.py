@@ -1,12 +1,14 @@
 """What `saga deploy` builds, and does to what sam has built."""
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
 from sagactl.stack import deploy
 from sagactl.stack.aws import Target
@@ -71,6 +73,29 @@ def test_functions_get_bytecode(where: Target, ran: list[str]) -> None:
         assert compiled.read_bytes()[4] == UNCHECKED
 
 
+def test_a_function_that_is_no_python_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    (tmp_path / "OrderFunction").mkdir()
+    (tmp_path / "OrderFunction/app.py").write_text("answer =\n")
+    with pytest.raises(SagaError, match=r"(?s)can't be compiled: .*OrderFunction/app\.py.*invalid syntax"):
+        deploy.compile_bytecode()
+
+
+def test_what_compiles_is_ended_by_an_interrupt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As sam is: in the terminal's process group, its workers are interrupted, and it waits for them for ever."""
+    groups: list[int] = []
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        groups.append(options["process_group"])
+        return popen(*arguments, **options)
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", run)
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    deploy.compile_bytecode()
+    assert groups == [0]
+
+
 @pytest.mark.usefixtures("uncompiled")
 def test_functions_with_the_same_code_are_packed_once(where: Target, ran: list[str], tmp_path: Path) -> None:
     deploy.deploy(where, {})
@@ -85,6 +110,39 @@ def test_what_is_built_is_not_built_again(where: Target, ran: list[str]) -> None
     deploy.deploy(where, {})
     deploy.deploy(where, {})
     assert ran == ["build", "deploy", "deploy"]
+
+
+@pytest.mark.usefixtures("ran", "uncompiled")
+def test_a_localstack_that_has_started_elsewhere_is_no_place_to_deploy_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(Target, "check", lambda _: done.append("asked"))
+    deploy.deploy(Target("https://localhost:4599"), {}, start=lambda: done.append("started"))
+    assert done == ["started", "asked"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "said", "message"),
+    [
+        ("exit 1", "half of a log\n", "sam build failed with exit code 1. Its output is above."),
+        ("kill -KILL $$", "", "sam build was killed. Try again."),
+    ],
+)
+def test_what_sam_has_said_is_shown_unless_it_was_killed(  # as it is after Ctrl-C, when nobody asks why
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    ending: str,
+    said: str,
+    message: str,
+) -> None:
+    program = tmp_path / "bin/sam"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho half of a log\n{ending}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
+    with pytest.raises(SagaError) as raised:
+        deploy.sam(Target(None), ["build"])
+    assert (str(raised.value), capsys.readouterr().err) == (message, said)
 
 
 def code_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
