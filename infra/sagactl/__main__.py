@@ -7,6 +7,7 @@ from sagactl.signals import leave_blocks_first
 
 _STDERR = 2
 _INTERRUPTED = 130  # as shells say it
+_OWN = "sagactl."  # which no set-up brings
 
 
 def main() -> None:
@@ -16,6 +17,10 @@ def main() -> None:
         from sagactl.cli import app  # here, because the import can be interrupted, too
 
         app(prog_name="saga")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(_OWN):
+            raise
+        sys.exit(f"error: Python's module {error.name} is missing. Run: make setup.")
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(_INTERRUPTED)

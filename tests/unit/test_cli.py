@@ -105,6 +105,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (localstack, dynamodb):
         monkeypatch.setattr(module, "LOCALSTACK", tmp_path)
     monkeypatch.setattr(dynamodb, "DYNAMODB", tmp_path)
+    monkeypatch.setattr(dynamodb, "MARK", tmp_path / "mark")
     monkeypatch.setattr(dynamodb, "_EMULATOR", tmp_path / "emulator")
     monkeypatch.setattr(dynamodb, "_JAVA_HOME", tmp_path / "java")
     return tmp_path
@@ -374,6 +375,13 @@ def test_up_without_java_or_npm(
         bin=folder, install_both="Install Java 17 or newer and npm, and try again."
     )
     assert not (installed / free_port).exists()
+
+
+def test_what_is_missing_of_the_environment_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import no_such_module")
+    script = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; from sagactl.__main__ import main; main()"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "error: Python's module no_such_module is missing. Run: make setup.\n")
 
 
 def test_setup_without_python_says_which(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def _installed() -> Iterator[Finding]:
         if part.is_complete:
             yield Finding(name, "complete")
         else:
-            yield Finding(name, "missing, interrupted, moved or outdated", "Run: make setup")
+            yield Finding(name, "missing, incomplete, moved or outdated", "Run: make setup")
 
 
 def _port(port: int) -> Finding:

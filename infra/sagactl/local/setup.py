@@ -1,14 +1,15 @@
 """`make setup`: all that the saga command and the tests need, installed inside this folder.
 
 Any Python 3.13 runs this, before anything is installed. Each part has a mark that says what it was installed from. It
-is installed again if that has changed, if the folder was moved, if Python is another one now, or if it was interrupted.
+is installed again if that has changed, if the folder was moved, if Python is another one now, if it was interrupted, or
+if some of it is missing.
 """
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -17,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
-from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, programs
+from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv
-from sagactl.paths import PROJECT, STATE, VENV
+from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
 _ALWAYS = ("saga", "sam", "lambda", "localstack", "dynamodb", "asyncapi")
@@ -30,32 +31,39 @@ _LOG = STATE / "setup.log"
 _LAUNCHER = """#!/bin/sh
 # The saga command, whatever the shell has set for other Pythons.
 here=$(readlink -f -- "$0")
+if [ "$here" != INSTALLED ]; then # .venv would run the code where it was installed
+  echo 'error: This checkout was copied or moved. Run: make setup.' >&2
+  exit 1
+fi
 exec "${here%/*}/python" -I -X utf8 -m sagactl "$@"
 """
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something to install, what it is made from, and the file that says so once it is complete."""
+    """Something to install, what it is made from, the folders it is in, and the file that marks it as complete."""
 
     name: str
     sources: Sequence[Path]
     mark: Path
     install: Callable[[], None]
+    contents: Sequence[Path] = ()
     is_movable: bool = False  # whether it works in another place, and with another Python
 
     @property
     def is_complete(self) -> bool:
-        return self._marked() == self._fingerprint()
+        marked = marks.read(self.mark)
+        return marked.get("made_from") == self._fingerprint() and marks.is_whole(self.mark, marked)
 
     @property
     def is_only_outdated(self) -> bool:
         """Whether it is complete, but for what it is made from."""
-        return self._marked() | {"sources": ""} == self._fingerprint() | {"sources": ""}
+        marked = marks.read(self.mark)
+        made_from = marked.get("made_from", {}) | {"sources": ""}
+        return made_from == self._fingerprint() | {"sources": ""} and marks.is_whole(self.mark, marked)
 
     def complete(self) -> None:
-        self.mark.parent.mkdir(parents=True, exist_ok=True)
-        self.mark.write_text(json.dumps(self._fingerprint()))
+        marks.write(self.mark, self._fingerprint(), self.contents)
 
     def _fingerprint(self) -> dict[str, str]:
         contents = hashlib.sha256(b"\0".join(path.read_bytes() for path in self.sources)).hexdigest()
@@ -63,24 +71,16 @@ class Part:
             return {"sources": contents}
         return {"place": str(PROJECT), "python": sys.version, "sources": contents}
 
-    def _marked(self) -> dict[str, str]:
-        try:
-            marked: dict[str, str] = json.loads(self.mark.read_text())
-        except (OSError, ValueError):
-            return {}
-        return marked
-
 
 def parts(names: Sequence[str]) -> list[Part]:
     """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here."""
-    npm = _locks("package.json", "package-lock.json")
     known = {
-        "saga": Part("saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga),
-        "npm": Part("npm", npm, STATE / "npm/installed", _npm, is_movable=True),
-        "dynamodb": Part("dynamodb", _code("dynamodb"), STATE / "dynamodb/installed", _dynamodb, is_movable=True),
-        "asyncapi": Part(
-            "asyncapi", _code("asyncapi_schema"), STATE / "asyncapi/installed", _asyncapi, is_movable=True
+        "saga": Part(
+            "saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga, [VENV]
         ),
+        "npm": _movable("npm", _locks("package.json", "package-lock.json"), _npm, STATE / "npm/node_modules"),
+        "dynamodb": _movable("dynamodb", _code("dynamodb"), dynamodb.fetch, dynamodb.LIBRARY),
+        "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
     wanted = dict.fromkeys([*_ALWAYS, *names])
     return [known.get(name) or _environment(name) for name in wanted]
@@ -151,10 +151,18 @@ def _install(part: Part) -> None:
 def _saga() -> None:
     _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / "dev.txt")
     _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", PROJECT)
-    launcher = VENV / "bin/saga"
-    launcher.unlink()  # uv's, which the shell's settings for Python would reach
-    launcher.write_text(_LAUNCHER)
+    _write_launcher(VENV / "bin/saga")
+
+
+def _write_launcher(launcher: Path) -> None:
+    launcher.unlink(missing_ok=True)  # uv's, which the shell's settings for Python would reach
+    launcher.write_text(_LAUNCHER.replace("INSTALLED", shlex.quote(str(launcher))))
     launcher.chmod(0o755)
+
+
+def _movable(name: str, sources: Sequence[Path], install: Callable[[], None], folder: Path | None = None) -> Part:
+    """Something that works in any place, alone in its folder unless another is given."""
+    return Part(name, sources, _mark(name), install, [folder or STATE / name], is_movable=True)
 
 
 def _environment(name: str) -> Part:
@@ -162,7 +170,10 @@ def _environment(name: str) -> Part:
     lock = _REQUIREMENTS / f"{name}.txt"
     own_code = [path for path in [PROJECT / "infra" / name / "pyproject.toml"] if path.exists()]
     folder = STATE / name / "venv"
-    part = Part(name, [lock, *own_code], _mark(name), lambda: _install_environment(part, folder))
+    contents = [folder]
+    if name == "localstack":
+        contents.append(LOCALSTACK / "indexed")
+    part = Part(name, [lock, *own_code], _mark(name), lambda: _install_environment(part, folder), contents)
     return part
 
 
@@ -184,14 +195,6 @@ def _npm() -> None:
         shutil.copy(source, folder)
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     _run("npm ci", [programs.npm(), "ci", "--prefix", folder, *options], for_npm(), folder)
-
-
-def _dynamodb() -> None:
-    dynamodb.install()
-
-
-def _asyncapi() -> None:
-    asyncapi_schema.fetch_specification()
 
 
 def _mark(name: str) -> Path:

@@ -1,6 +1,7 @@
 """What `make setup` installs again, and what it says when it cannot."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def part(folder: Path, install: Callable[[], None] = lambda: None, *, is_movable: bool = False) -> Part:
-    return Part("some", [folder / "lock.txt"], folder / "some/installed", install, is_movable)
+    contents = [folder / "some/venv"]
+    return Part("some", [folder / "lock.txt"], folder / "some/installed", install, contents, is_movable)
 
 
 def test_what_is_installed_is_complete(folder: Path) -> None:
@@ -62,7 +64,65 @@ def test_what_was_interrupted_is_not_complete(folder: Path) -> None:
     assert not part(folder).is_only_outdated
 
 
-@pytest.mark.parametrize("mark", ["", "{", "installed"])
+@pytest.fixture
+def package(folder: Path) -> Path:
+    """A package in an environment that is installed, with code and something large."""
+    package = folder / "some/venv/lib/python3.13/site-packages/typer"
+    package.mkdir(parents=True)
+    (package / "main.py").touch()
+    (package / "compiled.so").write_bytes(bytes(200_000))
+    setup._install(part(folder))
+    return package
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shutil.rmtree,
+        lambda package: shutil.rmtree(package.parents[2]),
+        lambda package: (package / "main.py").unlink(),
+        lambda package: os.truncate(package / "compiled.so", 1000),
+    ],
+)
+@pytest.mark.parametrize("is_movable", [False, True])
+def test_what_is_half_deleted_is_installed_anew(
+    folder: Path, package: Path, damage: Callable[[Path], None], is_movable: bool
+) -> None:
+    some = part(folder, is_movable=is_movable)
+    some.complete()
+    damage(package)
+    assert (some.is_complete, some.is_only_outdated) == (False, False)
+
+
+def test_what_was_added_since_is_left_as_it_is(folder: Path, package: Path) -> None:
+    (package / "__pycache__").mkdir()
+    (package.parent / "debugger").mkdir()
+    assert part(folder).is_complete
+
+
+def test_what_python_compiles_does_not_stand_for_what_is_missing(folder: Path, package: Path) -> None:
+    (package / "__pycache__").mkdir()
+    (package / "main.py").unlink()
+    assert not part(folder).is_complete
+
+
+def test_the_launcher_of_a_copy_runs_nothing(tmp_path: Path) -> None:
+    launcher = tmp_path / "it's here/.venv/bin/saga"
+    launcher.parent.mkdir(parents=True)
+    python = launcher.with_name("python")
+    python.write_text("#!/bin/sh\necho ran\n")
+    python.chmod(0o755)
+    setup._write_launcher(launcher)
+    (tmp_path / "link").symlink_to(launcher)
+    for path in (launcher, tmp_path / "link"):
+        assert subprocess.check_output([path], text=True) == "ran\n"
+    copy = shutil.copytree(tmp_path / "it's here", tmp_path / "copy") / ".venv/bin/saga"
+    ran = subprocess.run([copy], capture_output=True, text=True, check=False)
+    message = "error: This checkout was copied or moved. Run: make setup.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", message)
+
+
+@pytest.mark.parametrize("mark", ["", "{", "installed", "[]", '{"place": "/a", "python": "3.13", "sources": "0"}'])
 def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
     (folder / "some").mkdir()
     (folder / "some/installed").write_text(mark)
