@@ -21,9 +21,10 @@ from sagactl.paths import PROJECT, STATE
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "localhost.localstack.cloud")
 """Names and addresses that are always this machine's."""
+PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+"""The variables that name proxies."""
 
 _MACHINE = ("LOGNAME", "NO_COLOR", "PATH", "TERM", "USER")
-_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
 _AUTHORITIES = ("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")  # AWS_ENDPOINT_URL_S3 and the like, too
 
@@ -40,7 +41,7 @@ def machine() -> dict[str, str]:
 
 def internet() -> dict[str, str]:
     """For a program that fetches something. It asks this machine for nothing through a proxy."""
-    return machine() | given(_PROXIES) | given(_AUTHORITIES) | no_proxy()
+    return machine() | given(PROXIES) | given(_AUTHORITIES) | no_proxy()
 
 
 def code() -> dict[str, str]:

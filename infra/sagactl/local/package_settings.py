@@ -29,6 +29,7 @@ _UV = (
     "UV_NATIVE_TLS",
     "UV_SYSTEM_CERTS",
 )
+_UV_AUTHORITIES = ("SSL_CERT_DIR", "SSL_CERT_FILE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
 _UV_CREDENTIALS = ("_USERNAME", "_PASSWORD")  # of UV_INDEX_ and an index's name
 _NPM = ("ca", "cafile", "https-proxy", "noproxy", "proxy", "registry", "strict-ssl")
 
@@ -40,6 +41,15 @@ def for_pip_and_uv() -> dict[str, str]:
     """
     pip = _pip()
     return environment.internet() | pip | _uv(pip)
+
+
+def for_uv() -> dict[str, str]:
+    """Returns the environment for uv alone: its certificates and proxies are pip's if it has none of its own.
+
+    Other programs read these variables, too, and they mean more to them than where packages come from.
+    """
+    own = for_pip_and_uv()
+    return own | _certificates(own) | _proxies(own)
 
 
 def for_npm() -> dict[str, str]:
@@ -71,6 +81,23 @@ def _pip() -> dict[str, str]:
     return kept | given | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
+def _certificates(own: dict[str, str]) -> dict[str, str]:
+    found = {}
+    if "PIP_CERT" in own and not any(name in own for name in _UV_AUTHORITIES):
+        authorities = Path(own["PIP_CERT"]).expanduser()
+        variable = "SSL_CERT_DIR" if authorities.is_dir() else "SSL_CERT_FILE"
+        found[variable] = str(authorities)
+    if "PIP_CLIENT_CERT" in own:
+        found["SSL_CLIENT_CERT"] = str(Path(own["PIP_CLIENT_CERT"]).expanduser())
+    return found
+
+
+def _proxies(own: dict[str, str]) -> dict[str, str]:
+    if "PIP_PROXY" not in own or any(name in own for name in environment.PROXIES):
+        return {}
+    return dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), own["PIP_PROXY"])
+
+
 def _pip_variable(name: str) -> str:
     return "PIP_" + name.upper().replace("-", "_")
 
@@ -96,16 +123,18 @@ def _config_home() -> Path:
 
 
 def _uv(pip: dict[str, str]) -> dict[str, str]:
-    """uv's own settings. If they name no index, pip's is uv's, too."""
+    """uv's own settings. If they name no index, or no trusted host, pip's is uv's, too."""
     credentials = (name for name in os.environ if name.startswith("UV_INDEX_") and name.endswith(_UV_CREDENTIALS))
     found = _uv_files() | environment.given(_UV) | environment.given(credentials)
     if not any("INDEX" in name for name in found) and "PIP_INDEX_URL" in pip:
         found["UV_DEFAULT_INDEX"] = pip["PIP_INDEX_URL"]
+    if "PIP_TRUSTED_HOST" in pip:
+        found.setdefault("UV_INSECURE_HOST", " ".join(pip["PIP_TRUSTED_HOST"].split()))
     return found | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def _uv_files() -> dict[str, str]:
-    """The indexes that uv's files name, the user's before the machine's, as variables."""
+    """What uv's files say of indexes and certificates, the user's before the machine's, as variables."""
     own = Path(os.environ.get("UV_CONFIG_FILE") or _config_home() / "uv/uv.toml")
     found: dict[str, str] = {}
     for path in (MACHINE / "uv/uv.toml", own):
@@ -132,6 +161,10 @@ def _uv_settings(settings: dict[str, Any]) -> dict[str, str]:
             others.append(named)
     if others:
         found["UV_INDEX"] = " ".join(others)
+    if hosts := settings.get("allow-insecure-host"):
+        found["UV_INSECURE_HOST"] = " ".join(map(str, hosts))
+    if settings.get("system-certs") or settings.get("native-tls"):
+        found["UV_SYSTEM_CERTS"] = "true"
     return found
 
 

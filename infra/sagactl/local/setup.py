@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, programs
-from sagactl.local.package_settings import for_npm, for_pip_and_uv
+from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
@@ -37,6 +37,14 @@ if [ "$here" != INSTALLED ]; then # .venv would run the code where it was instal
 fi
 exec "${here%/*}/python" -I -X utf8 -m sagactl "$@"
 """
+
+
+class _ToolFailure(SagaError):
+    """A tool failed. What it printed goes into the log if this is reported: the first failure ends the other tools."""
+
+    def __init__(self, why: str, printed: str) -> None:
+        super().__init__(why, f"Read all that it printed: {_LOG.relative_to(PROJECT)}")
+        self.printed = printed
 
 
 @dataclass(frozen=True)
@@ -93,18 +101,26 @@ def install(names: Sequence[str]) -> None:
     check_machine()
     print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
     with locks.held("setup"):
-        saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
-        _prepare(saga)
-        with ThreadPoolExecutor() as pool:
-            under_way = [pool.submit(_install, part) for part in (saga, *others)]
-            try:
-                wait(under_way, return_when="FIRST_EXCEPTION")
-            finally:
-                failed = [one for one in under_way if one.done() and one.exception()]
-                pool.shutdown(wait=False, cancel_futures=True)
-                child.end_all()
-        for one in failed:
-            one.result()
+        try:
+            _install_all(names)
+        except _ToolFailure as failure:
+            _LOG.write_text(failure.printed)
+            raise
+
+
+def _install_all(names: Sequence[str]) -> None:
+    saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
+    _prepare(saga)
+    with ThreadPoolExecutor() as pool:
+        under_way = [pool.submit(_install, part) for part in (saga, *others)]
+        try:
+            wait(under_way, return_when="FIRST_EXCEPTION")
+        finally:
+            failed = [one for one in under_way if one.done() and one.exception()]
+            pool.shutdown(wait=False, cancel_futures=True)
+            child.end_all()
+    for one in failed:
+        one.result()
 
 
 def check_machine() -> None:
@@ -220,20 +236,19 @@ def _runs(python: Path) -> bool:
 
 def _uv(*arguments: str | Path) -> None:
     title = f"uv {' '.join(str(argument) for argument in arguments[:2])}"
-    _run(title, [VENV / "bin/uv", "--quiet", *arguments], for_pip_and_uv())
+    _run(title, [VENV / "bin/uv", "--quiet", *arguments], for_uv())
 
 
 def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Path = PROJECT) -> None:
-    """Runs a tool. Raises SagaError with the line of its output that says most; the log has all."""
+    """Runs a tool. Raises SagaError with the line of its output that says most."""
     ran = child.run(command, env, cwd)
     if ran.returncode == 0:
         return
     check_room(ran.stdout)
-    _LOG.write_text(ran.stdout)
     lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by)\b", line)]
+    telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by|cause)\b", line)]
     why = (telling or lines or ["it printed nothing"])[-1]
-    raise SagaError(f"{title} failed: {why}", f"Read all that it printed: {_LOG.relative_to(PROJECT)}")
+    raise _ToolFailure(f"{title} failed: {why}", ran.stdout)
 
 
 def _main() -> None:

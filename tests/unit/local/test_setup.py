@@ -137,6 +137,10 @@ def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
             "a tool failed: Caused by: refused. Read all that it printed: setup.log.",
         ),
         (
+            "error: Failed to fetch\n  cause: invalid peer certificate: UnknownIssuer\n\nhint: Consider\n",
+            "a tool failed: cause: invalid peer certificate: UnknownIssuer. ",
+        ),
+        (
             "WARNING: again\nERROR: No such distribution\nhint\n",
             "a tool failed: ERROR: No such distribution. ",
         ),
@@ -151,6 +155,21 @@ def test_a_tool_that_fails_is_one_line(folder: Path, printed: str, line: str) ->
         setup._run("a tool", printing, {}, folder)
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def tool(script: str) -> Callable[[], None]:
+        return lambda: setup._run("a tool", ["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, folder)
+
+    lock = [folder / "lock.txt"]
+    slow = Part("saga", lock, folder / "slow", tool("touch started; sleep 60"))
+    failing = tool("until [ -e started ]; do sleep 0.01; done; echo error: no way; exit 1")
+    monkeypatch.setattr(setup, "parts", lambda _: [slow, Part("failing", lock, folder / "failing", failing)])
+    monkeypatch.setattr(setup, "check_machine", lambda: None)
+    monkeypatch.setattr(setup, "_prepare", lambda _: None)
+    with pytest.raises(SagaError, match="a tool failed: error: no way"):
+        setup.install([])
+    assert (folder / "setup.log").read_text() == "error: no way\n"
 
 
 @pytest.fixture
