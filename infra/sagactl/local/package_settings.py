@@ -40,7 +40,7 @@ def for_pip_and_uv() -> dict[str, str]:
     Raises SagaError if a file of their settings is not valid.
     """
     pip = _pip()
-    return environment.internet() | pip | _uv(pip)
+    return environment.internet() | pip | _uv(pip) | _cache("UV_CACHE_DIR", ".cache/uv", levels=1)
 
 
 def for_uv() -> dict[str, str]:
@@ -62,7 +62,25 @@ def for_npm() -> dict[str, str]:
     own.write_text(lines, encoding="utf-8", errors="surrogateescape")
     named = environment.given(re.findall(r"\$\{(\w+)", lines))
     settings = {"npm_config_userconfig": str(own), "npm_config_update_notifier": "false"}
-    return environment.internet() | named | _npm_variables() | settings
+    return environment.internet() | named | _npm_variables() | settings | _cache("npm_config_cache", ".npm", levels=3)
+
+
+def _cache(variable: str, usual: str, levels: int) -> dict[str, str]:
+    """Names a cache below STATE if the usual one can't be written to, as sudo leaves it. (pip does without one.)"""
+    if _is_writable(Path(environment.machine()["HOME"], usual), levels):
+        return {}
+    return {variable: str(STATE / "cache" / Path(usual).name.removeprefix("."))}
+
+
+def _is_writable(folder: Path, levels: int) -> bool:
+    """Whether files can be made there, and in so many levels of folders in it."""
+    if not folder.exists():
+        return _is_writable(folder.parent, 0)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return False
+    if levels == 0:
+        return True
+    return all(_is_writable(inner, levels - 1) for inner in folder.iterdir() if inner.is_dir())
 
 
 def _pip() -> dict[str, str]:

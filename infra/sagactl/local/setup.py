@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
-from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, programs
+from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
@@ -246,8 +246,8 @@ def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Pa
         return
     check_room(ran.stdout)
     lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by|cause)\b", line)]
-    why = (telling or lines or ["it printed nothing"])[-1]
+    telling = [line for line in lines if re.match(r"(error|ERROR|Caused by|cause)\b", line)]
+    why = npm.reason(ran.stdout) or (telling or lines or ["it printed nothing"])[-1]
     raise _ToolFailure(f"{title} failed: {why}", ran.stdout)
 
 

@@ -33,6 +33,32 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "passed"),
+    [
+        (".cache", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".cache/uv", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".cache/uv/wheels-v5", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".npm", {"npm_config_cache": "state/cache/npm"}),
+        (".npm/_cacache/index-v5/00", {"npm_config_cache": "state/cache/npm"}),
+        (".cache/pip", {}),
+        ("", {}),  # which is no home for our programs then
+    ],
+)
+def test_a_cache_of_roots_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, theirs: str, passed: dict[str, str]
+) -> None:
+    (home / theirs).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(environment, "STATE", tmp_path / "state")
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: path not in {home / theirs, str(home / theirs)} and access(path, mode)
+    )
+    settings = package_settings.for_uv() | package_settings.for_npm()
+    caches = {name: settings[name] for name in ("UV_CACHE_DIR", "npm_config_cache") if name in settings}
+    assert caches == {name: str(tmp_path / value) for name, value in passed.items()}
+
+
 def settings_of(tool: str, passed: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in passed.items() if name.upper().startswith(tool)}
 

@@ -144,6 +144,10 @@ def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
             "WARNING: again\nERROR: No such distribution\nhint\n",
             "a tool failed: ERROR: No such distribution. ",
         ),
+        (
+            "npm error code E404\nnpm error 404 Not Found - GET https://a\nnpm error 404\nnpm error A log is in: /l\n",
+            "a tool failed: 404 Not Found - GET https://a. ",
+        ),
         ("", "a tool failed: it printed nothing. "),
         ("error: failed to write\n  Caused by: No space left on device (os error 28)\n", "No space left on device. "),
         ("npm error code ENOSPC\n", "No space left on device. "),
