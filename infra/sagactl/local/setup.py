@@ -128,6 +128,8 @@ def check_machine() -> None:
     problems = []
     if not os.access(PROJECT, os.W_OK):
         problems.append(SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own"))
+    if os.pathsep in str(PROJECT):
+        problems.append(SagaError(f"{PROJECT} has a colon in its name", "Rename it, or clone to a folder without one"))
     if importlib.util.find_spec("ensurepip") is None:
         problems.append(SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv"))
     for program in (programs.java, programs.npm):
@@ -166,7 +168,7 @@ def _install(part: Part) -> None:
 
 def _saga() -> None:
     _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / "dev.txt")
-    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", PROJECT)
+    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", _requirement(PROJECT))
     _write_launcher(VENV / "bin/saga")
 
 
@@ -199,7 +201,7 @@ def _install_environment(part: Part, folder: Path) -> None:
     compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
     _uv("pip", "sync", *compiled, "--python", folder, lock)
     for project in own_code:
-        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", project.parent)
+        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", _requirement(project.parent))
     if part.name == "localstack":
         localstack.index_services()
 
@@ -223,6 +225,11 @@ def _locks(*names: str) -> list[Path]:
 
 def _code(module: str) -> list[Path]:
     return [Path(__file__).with_name(f"{module}.py")]
+
+
+def _requirement(folder: Path) -> str:
+    """A folder of this checkout, for uv, which would read a # or a ; in a path, or a [x] at its end, as something else."""
+    return f"./{folder.relative_to(PROJECT)}"
 
 
 def _base_python() -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sagactl.errors import SagaError
-from sagactl.local import child, locks, programs, setup
+from sagactl.local import child, localstack, locks, programs, setup
 from sagactl.local.setup import Part
 
 
@@ -189,6 +189,28 @@ def programs_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callabl
         return tmp_path
 
     return put
+
+
+@pytest.mark.parametrize("name", ["C# work", "a ; b", "c[x]"])
+def test_uv_is_told_no_path_that_it_would_take_apart(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
+    told: list[str | Path] = []
+    project = folder / name
+    (project / "infra/localstack").mkdir(parents=True)
+    (project / "infra/localstack/pyproject.toml").touch()
+    monkeypatch.setattr(setup, "PROJECT", project)
+    monkeypatch.setattr(setup, "_uv", lambda *arguments: told.extend(arguments))
+    monkeypatch.setattr(setup, "_write_launcher", lambda _: None)
+    monkeypatch.setattr(localstack, "index_services", lambda: None)
+    setup._saga()
+    setup._environment("localstack").install()
+    assert [told[at + 1] for at, told_so in enumerate(told) if told_so == "--editable"] == ["./.", "./infra/localstack"]
+
+
+def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "a:b").mkdir()
+    monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
+    with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
+        setup.check_machine()
 
 
 JAVA_8 = """echo 'openjdk version "1.8.0_402"' >&2"""
