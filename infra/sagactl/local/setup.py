@@ -100,7 +100,7 @@ def install(names: Sequence[str]) -> None:
         return
     check_machine()
     print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
-    with locks.held("setup"):
+    with locks.held("setup", lambda: print("Waits until what another one started has ended", file=sys.stderr)):
         try:
             _install_all(names)
         except _ToolFailure as failure:
@@ -228,7 +228,7 @@ def _code(module: str) -> list[Path]:
 
 
 def _requirement(folder: Path) -> str:
-    """A folder of this checkout, for uv, which would read a # or a ; in a path, or a [x] at its end, as something else."""
+    """Names a folder of this checkout to uv, for which a path is over at # or ;, or at a [x] at its end."""
     return f"./{folder.relative_to(PROJECT)}"
 
 
