@@ -24,7 +24,6 @@ from sagactl.cli import Commands, app
 from sagactl.commands.bench import Measurements
 from sagactl.commands.group import LazyGroup, command_in
 from sagactl.local import dynamodb, localstack
-from sagactl.paths import PROJECT
 from sagactl.stack import deploy
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
@@ -382,22 +381,6 @@ def test_what_is_missing_of_the_environment_is_one_line(tmp_path: Path) -> None:
     script = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; from sagactl.__main__ import main; main()"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (1, "error: Python's module no_such_module is missing. Run: make setup.\n")
-
-
-def test_setup_without_python_says_which(tmp_path: Path) -> None:
-    shutil.copy(PROJECT / "Makefile", tmp_path)
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/bash").symlink_to(str(shutil.which("bash")))
-    made = subprocess.run(
-        [str(shutil.which("make")), "setup"],
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path / "bin")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode
-    assert made.stderr.splitlines()[0] == "error: no Python 3.13; install it, so that python3.13 is on the PATH"
 
 
 def up_fails(port: str) -> str:
