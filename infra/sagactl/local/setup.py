@@ -126,19 +126,25 @@ def _install_all(names: Sequence[str]) -> None:
 def check_machine() -> None:
     """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before."""
     problems = []
-    if not os.access(PROJECT, os.W_OK):
-        problems.append(SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own"))
-    if os.pathsep in str(PROJECT):
-        problems.append(SagaError(f"{PROJECT} has a colon in its name", "Rename it, or clone to a folder without one"))
     if importlib.util.find_spec("ensurepip") is None:
         problems.append(SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv"))
-    for program in (programs.java, programs.npm):
+    for check in (check_folder, programs.java, programs.npm):
         try:
-            program()
+            check()
         except SagaError as error:
             problems.append(error)
     if problems:
         raise together(problems)
+
+
+def check_folder() -> None:
+    """Raises SagaError if nothing can be installed in this folder, and run from there."""
+    if not os.access(PROJECT, os.W_OK):
+        raise SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own")
+    if os.pathsep in str(PROJECT):
+        raise SagaError(f"{PROJECT} has a colon in its name", "Rename it, or clone to a folder without one")
+    if os.statvfs(PROJECT).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise SagaError(f"No program in {PROJECT} may run: it is mounted with noexec", "Clone to another file system")
 
 
 def _prepare(saga: Part) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -210,6 +211,12 @@ def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folde
     (folder / "a:b").mkdir()
     monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
     with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
+        setup.check_machine()
+
+
+def test_a_folder_from_which_nothing_may_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(SagaError, match=r"mounted with noexec\. Clone to another file system"):
         setup.check_machine()
 
 
