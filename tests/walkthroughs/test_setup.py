@@ -15,7 +15,7 @@ from sagactl.paths import PROJECT
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     checkout = tmp_path / "C# ; 'work' [x]"
-    subprocess.run(["git", "clone", "--quiet", PROJECT, checkout], check=True)
+    assert ran("git", "clone", "--quiet", PROJECT, checkout, cwd=tmp_path).returncode == 0
     return checkout
 
 
@@ -25,7 +25,8 @@ def ran(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("after_seconds", [1, 3, 5, 7, 9])
 def test_what_was_killed_is_installed_by_the_next(checkout: Path, after_seconds: int) -> None:
-    with subprocess.Popen(["make", "setup"], cwd=checkout, stderr=subprocess.DEVNULL, process_group=0) as killed:
+    command = [str(shutil.which("make")), "setup"]
+    with subprocess.Popen(command, cwd=checkout, stderr=subprocess.DEVNULL, process_group=0) as killed:
         time.sleep(after_seconds)
         os.killpg(killed.pid, signal.SIGKILL)
     made = ran("make", "setup", cwd=checkout)
