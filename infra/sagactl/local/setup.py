@@ -35,6 +35,10 @@ if [ "$here" != INSTALLED ]; then # .venv would run the code where it was instal
   echo 'error: This checkout was copied or moved. Run: make setup.' >&2
   exit 1
 fi
+if [ ! -x "${here%/*}/python" ]; then
+  echo 'error: The Python that .venv was made with is gone. Run: make setup.' >&2
+  exit 1
+fi
 exec "${here%/*}/python" -I -X utf8 -m sagactl "$@"
 """
 

@@ -107,20 +107,36 @@ def test_what_python_compiles_does_not_stand_for_what_is_missing(folder: Path, p
     assert not part(folder).is_complete
 
 
-def test_the_launcher_of_a_copy_runs_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def launcher(tmp_path: Path) -> Path:
+    """The saga command of an environment whose Python only says that it ran."""
     launcher = tmp_path / "it's here/.venv/bin/saga"
     launcher.parent.mkdir(parents=True)
     python = launcher.with_name("python")
     python.write_text("#!/bin/sh\necho ran\n")
     python.chmod(0o755)
     setup._write_launcher(launcher)
+    return launcher
+
+
+def test_the_launcher_of_a_copy_runs_nothing(launcher: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(launcher)
     for path in (launcher, tmp_path / "link"):
         assert subprocess.check_output([path], text=True) == "ran\n"
     copy = shutil.copytree(tmp_path / "it's here", tmp_path / "copy") / ".venv/bin/saga"
-    ran = subprocess.run([copy], capture_output=True, text=True, check=False)
-    message = "error: This checkout was copied or moved. Run: make setup.\n"
-    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", message)
+    assert refusal_of(copy) == "error: This checkout was copied or moved. Run: make setup.\n"
+
+
+def test_the_launcher_says_that_its_python_is_gone(launcher: Path) -> None:
+    launcher.with_name("python").unlink()
+    launcher.with_name("python").symlink_to("/nowhere/python3.13")
+    assert refusal_of(launcher) == "error: The Python that .venv was made with is gone. Run: make setup.\n"
+
+
+def refusal_of(launcher: Path) -> str:
+    ran = subprocess.run([launcher], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    return ran.stderr
 
 
 @pytest.mark.parametrize("mark", ["", "{", "installed", "[]", '{"place": "/a", "python": "3.13", "sources": "0"}'])
