@@ -39,9 +39,9 @@ def is_whole(mark: Path, marked: dict[str, Any]) -> bool:
     """Whether nothing is missing of what was there. There may be more, such as what people installed themselves."""
     place = str(mark.parent)
     try:
-        return all(_entries(f"{place}/{folder}") >= entries for folder, entries in marked["folders"].items()) and all(
-            Path(place, file).stat().st_size >= size for file, size in marked["files"].items()
-        )
+        if any(_entries(f"{place}/{folder}") < entries for folder, entries in marked["folders"].items()):
+            return False
+        return all(Path(place, file).stat().st_size >= size for file, size in marked["files"].items())
     except (OSError, KeyError):
         return False
 

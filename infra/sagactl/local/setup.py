@@ -104,12 +104,16 @@ def install(names: Sequence[str]) -> None:
         return
     check_machine()
     print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
-    with locks.held("setup", lambda: print("Waits until what another one started has ended", file=sys.stderr)):
+    with locks.held("setup", _say_that_it_waits):
         try:
             _install_all(names)
         except _ToolFailure as failure:
             _LOG.write_text(failure.printed)
             raise
+
+
+def _say_that_it_waits() -> None:
+    print("Waits until another make setup, or what it left running, has ended", file=sys.stderr)
 
 
 def _install_all(names: Sequence[str]) -> None:
@@ -238,7 +242,7 @@ def _code(module: str) -> list[Path]:
 
 
 def _requirement(folder: Path) -> str:
-    """Names a folder of this checkout to uv, for which a path is over at # or ;, or at a [x] at its end."""
+    """Names a folder of this checkout to uv, which takes a path apart at # or ;, and a [x] at its end for extras."""
     return f"./{folder.relative_to(PROJECT)}"
 
 
