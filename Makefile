@@ -11,18 +11,19 @@ help: ## Show this list
 
 # What is set in the shell for other projects is none of the settings here: all but these is dropped. What each program
 # is told is in infra/sagactl/environment.py.
-PASSED_ON := HOME LOGNAME NO_COLOR PATH TERM TMPDIR USER MAKE% MFLAGS GNUMAKEFLAGS XDG_CONFIG_% \
+PASSED_ON := HOME LD_LIBRARY_PATH LOGNAME NO_COLOR PATH TERM TMPDIR USER MAKE% MFLAGS GNUMAKEFLAGS XDG_CONFIG_% \
   %_PROXY %_proxy CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE \
   PIP_% UV_% NPM_CONFIG_% npm_config_% JAVA_HOME SAGA_% DOCKER_% REQUIRE_DOCKER
 unexport $(filter-out $(PASSED_ON),$(.VARIABLES))
 export LC_ALL := C.UTF-8
 .NOTPARALLEL:
 
-# Any Python 3.13 can run it.
-INSTALL := @is_313() { "$$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; }; \
+# Any Python 3.13 can run it, without packages (-S): those of .venv may be half installed.
+INSTALL := @is_313() { "$$1" -S -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; }; \
   for python in .venv/bin/python python3.13 python3 python ''; do is_313 "$$python" && break; done || true; \
-  [ "$$python" ] || { echo 'error: no Python 3.13; install it, so that python3.13 is on the PATH' >&2; exit 1; }; \
-  PYTHONPATH=infra exec "$$python" -m sagactl.local.setup
+  [ "$$python" ] || { echo 'error: no Python 3.13; install it, so that python3.13 is on the PATH' >&2; \
+    ! command -v python3.13 > /dev/null || python3.13 --version; exit 1; }; \
+  PYTHONPATH=infra exec "$$python" -S -m sagactl.local.setup
 
 .PHONY: setup
 setup: ## Install all that the saga command and the tests need, inside this folder

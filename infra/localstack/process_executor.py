@@ -26,7 +26,7 @@ from localstack.services.plugins import SERVICE_PLUGINS
 from runtime_process import Answer, Invocation, RuntimeFailed, RuntimeProcess
 
 _LOAD_TIMEOUT_SECONDS = 20
-_INHERITED = ("PATH", "LAMBDA_PROCESS_MARK")
+_INHERITED = ("LD_LIBRARY_PATH", "PATH", "LAMBDA_PROCESS_MARK")  # Python itself may need the first
 _PYTHON = os.environ.get("LAMBDA_PROCESS_PYTHON", sys.executable)
 
 patches.apply()

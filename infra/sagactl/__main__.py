@@ -9,6 +9,7 @@ from sagactl.signals import leave_blocks_first
 
 _STDERR = 2
 _INTERRUPTED = 130  # as shells say it
+_OWN = "sagactl."  # which no set-up brings
 
 
 def main() -> None:
@@ -21,6 +22,10 @@ def main() -> None:
             app(prog_name="saga")
         finally:
             sys.stdout.flush()  # now, when it can still be said that this failed
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(_OWN):
+            raise
+        sys.exit(f"error: Python's module {error.name} is missing. Run: make setup.")
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(_INTERRUPTED)

@@ -2,7 +2,8 @@
 
 What people have in their shells for other projects is no setting of this one. Passed on, where it is set, is
 
-- what every program needs of the machine: PATH, HOME, TMPDIR, USER, LOGNAME, TERM, NO_COLOR;
+- what every program needs of the machine: PATH, HOME, TMPDIR, USER, LOGNAME, TERM, NO_COLOR, and LD_LIBRARY_PATH, which
+  a Python may need that a module of a shared machine or a prefix of one's own brings;
 - what the way to the Internet needs, for programs that go there: proxies and certificate authorities;
 - what says who the caller is on AWS, for programs that go to AWS itself: AWS_*;
 - where packages come from, for programs that fetch them: `local.package_settings` has the list.
@@ -21,9 +22,10 @@ from sagactl.paths import PROJECT, STATE
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "localhost.localstack.cloud")
 """Names and addresses that are always this machine's."""
+PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+"""The variables that name proxies."""
 
-_MACHINE = ("LOGNAME", "NO_COLOR", "PATH", "TERM", "USER")
-_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+_MACHINE = ("LD_LIBRARY_PATH", "LOGNAME", "NO_COLOR", "PATH", "TERM", "USER")
 _AUTHORITIES = ("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")  # AWS_ENDPOINT_URL_S3 and the like, too
 
@@ -40,7 +42,7 @@ def machine() -> dict[str, str]:
 
 def internet() -> dict[str, str]:
     """For a program that fetches something. It asks this machine for nothing through a proxy."""
-    return machine() | given(_PROXIES) | given(_AUTHORITIES) | no_proxy()
+    return machine() | given(PROXIES) | given(_AUTHORITIES) | no_proxy()
 
 
 def code() -> dict[str, str]:

@@ -241,7 +241,7 @@ def test_a_function_sees_its_own_settings_and_nothing_of_the_host(functions: Fun
     assert function["HOME"] != host["HOME"]
     assert "PYTEST_CURRENT_TEST" not in host  # a variable of the one who started LocalStack
     same = {name for name, value in function.items() if host.get(name) == value}
-    assert same <= {"PATH", "LAMBDA_PROCESS_MARK", "LANG", "TZ"}
+    assert same <= {"LD_LIBRARY_PATH", "PATH", "LAMBDA_PROCESS_MARK", "LANG", "TZ"}
     assert "LAMBDA_PROCESS_MARK" in same  # by which saga down finds what a function left behind
     assert not {"PYTHONPATH", "VIRTUAL_ENV", "AWS_PROFILE", "LAMBDA_RUNTIME_EXECUTOR"} & function.keys()
 

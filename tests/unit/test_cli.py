@@ -25,7 +25,6 @@ from sagactl.cli import Commands, app
 from sagactl.commands.bench import Measurements
 from sagactl.commands.group import LazyGroup, command_in
 from sagactl.local import dynamodb, localstack
-from sagactl.paths import PROJECT
 from sagactl.stack import deploy
 
 LOCAL = f"http://127.0.0.1:{localstack.DEFAULT_PORT}"
@@ -106,6 +105,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (localstack, dynamodb):
         monkeypatch.setattr(module, "LOCALSTACK", tmp_path)
     monkeypatch.setattr(dynamodb, "DYNAMODB", tmp_path)
+    monkeypatch.setattr(dynamodb, "MARK", tmp_path / "mark")
     monkeypatch.setattr(dynamodb, "_EMULATOR", tmp_path / "emulator")
     monkeypatch.setattr(dynamodb, "_JAVA_HOME", tmp_path / "java")
     return tmp_path
@@ -401,20 +401,11 @@ def test_up_without_java_or_npm(
     assert not (installed / free_port).exists()
 
 
-def test_setup_without_python_says_which(tmp_path: Path) -> None:
-    shutil.copy(PROJECT / "Makefile", tmp_path)
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/bash").symlink_to(str(shutil.which("bash")))
-    made = subprocess.run(
-        [str(shutil.which("make")), "setup"],
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path / "bin")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode
-    assert made.stderr.splitlines()[0] == "error: no Python 3.13; install it, so that python3.13 is on the PATH"
+def test_what_is_missing_of_the_environment_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import no_such_module")
+    script = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; from sagactl.__main__ import main; main()"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "error: Python's module no_such_module is missing. Run: make setup.\n")
 
 
 def up_fails(port: str) -> str:

@@ -56,6 +56,11 @@ def test_what_is_set_to_nothing_is_not_set(caller: pytest.MonkeyPatch) -> None:
         assert name not in environment.aws()
 
 
+def test_python_finds_its_library(caller: pytest.MonkeyPatch) -> None:
+    caller.setenv("LD_LIBRARY_PATH", "/opt/python/lib")
+    assert environment.machine()["LD_LIBRARY_PATH"] == "/opt/python/lib"
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"])
 def test_only_who_goes_to_the_internet_is_told_of_a_proxy(caller: pytest.MonkeyPatch, name: str) -> None:
     caller.setenv(name, "http://proxy.example:3128")

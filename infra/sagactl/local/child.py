@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sagactl.local import locks
 from sagactl.signals import uninterrupted
 
 _running: set[int] = set()  # process groups
@@ -31,6 +32,7 @@ def run(
                 text=True,
                 errors="replace",
                 process_group=0,  # so that all of it can be killed
+                pass_fds=locks.descriptors(),
                 **captured,
             )
             _running.add(process.pid)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from sagactl import environment
 from sagactl.errors import SagaError
-from sagactl.local import child, programs
+from sagactl.local import child, marks, programs
 from sagactl.local.npm import unpacked
 from sagactl.paths import DYNAMODB, LOCALSTACK
 
 LIBRARY = DYNAMODB / "var/lib/localstack/lib"  # where LocalStack has it below FILESYSTEM_ROOT
+MARK = DYNAMODB / "installed"
 _EMULATOR = LIBRARY / "dynamodb-local/2"
 _JAVA_HOME = LIBRARY / "java/21"  # the version that LocalStack looks for; Java 17 works too
 _START_TIMEOUT_SECONDS = 60
@@ -38,17 +39,24 @@ PATH=${{PATH#*:}} exec java {" ".join(_QUICK)} "$@"
 
 
 def install() -> Path:
-    """Installs DynamoDB Local unless it is installed. Returns the folder to link as LocalStack's `lib`.
+    """Installs DynamoDB Local unless all of it is installed. Returns the folder to link as LocalStack's `lib`.
 
     Raises SagaError if it cannot be installed.
     """
-    if not _EMULATOR.exists():
-        try:
-            _install_from_npm()
-        except SagaError:
-            if not _install_from_localstack():
-                raise
+    marked = marks.read(MARK)
+    is_whole = not marked or marks.is_whole(MARK, marked)
+    if not (_EMULATOR.exists() and is_whole):
+        fetch()
     return LIBRARY
+
+
+def fetch() -> None:
+    """Installs it, in place of what is installed. Raises SagaError if it cannot be."""
+    try:
+        _install_from_npm()
+    except SagaError:
+        if not _install_from_localstack():
+            raise
 
 
 @contextmanager
@@ -106,6 +114,7 @@ def _install_from_localstack() -> bool:
     python = LOCALSTACK / "venv/bin/python"
     if not python.exists():
         return False
+    shutil.rmtree(_EMULATOR, ignore_errors=True)  # or LocalStack would leave it as it is
     command = [str(python), "-m", "localstack.cli.lpm", "install", "dynamodb-local"]
     own = environment.internet() | {"FILESYSTEM_ROOT": str(DYNAMODB), "OVERRIDE_IN_DOCKER": "0"}
     return child.run(command, own, DYNAMODB).returncode == 0

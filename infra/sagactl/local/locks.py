@@ -1,10 +1,21 @@
-"""Locks between the commands of this checkout that run at the same time. They end with the process that holds them."""
+"""Locks between the commands of this checkout that run at the same time.
+
+They end with the process that holds them, and with the programs that it runs to their end: these go on if it is killed,
+and whoever is next must wait for them.
+"""
 
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sagactl.paths import STATE
+
+_held: set[int] = set()
+
+
+def descriptors() -> tuple[int, ...]:
+    """Returns the descriptors of all locks that are held, for a program to inherit."""
+    return tuple(_held)
 
 
 @contextmanager
@@ -21,4 +32,8 @@ def held(name: str, if_taken: Callable[[], None] = lambda: None) -> Iterator[Non
         except BlockingIOError:
             if_taken()
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        _held.add(lock.fileno())
+        try:
+            yield
+        finally:
+            _held.discard(lock.fileno())

@@ -1,6 +1,5 @@
 """What this machine and this folder have of what the saga needs."""
 
-import os
 import platform
 import shutil
 import sys
@@ -74,9 +73,11 @@ def _tried(name: str, find: Callable[[], str]) -> Finding:
 
 
 def _folder() -> Finding:
-    if os.access(PROJECT, os.W_OK):
-        return Finding("folder", str(PROJECT))
-    return Finding("folder", f"{PROJECT} can't be written to", "Clone to a folder of your own")
+    def found() -> str:
+        setup.check_folder()
+        return str(PROJECT)
+
+    return _tried("folder", found)
 
 
 def _room() -> Finding:
@@ -93,7 +94,7 @@ def _installed() -> Iterator[Finding]:
         if part.is_complete:
             yield Finding(name, "complete")
         else:
-            yield Finding(name, "missing, interrupted, moved or outdated", "Run: make setup")
+            yield Finding(name, "missing, incomplete, moved or outdated", "Run: make setup")
 
 
 def _port(port: int) -> Finding:

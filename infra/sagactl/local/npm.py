@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sagactl.errors import SagaError
+from sagactl.errors import SagaError, check_room
 from sagactl.local import child
 from sagactl.local.package_settings import for_npm
+
+_NOT_ALLOWED = ("EACCES", "EPERM", "EROFS")
 
 
 @contextmanager
@@ -27,9 +29,7 @@ def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iter
         ran = child.run(command, for_npm(), Path(folder))
         archive_file = next(Path(folder).glob("*.tgz"), None)
         if archive_file is None:
-            code = re.search(r"code (E\w+)", ran.stdout)
-            why = f" ({code[1]})" if code else ""
-            raise SagaError(f"npm could not fetch {package}{why}", "See why: npm ping")
+            raise _failure(package, ran.stdout)
         if hashlib.sha512(archive_file.read_bytes()).hexdigest() != sha512:
             message = f"npm fetched a {package} that is not the one this project was tested with"
             raise SagaError(message, "Check where npm fetches from: npm config get registry")
@@ -37,3 +37,22 @@ def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iter
             members = [member for member in archive if member.name.startswith(f"package/{part}")]
             archive.extractall(folder, members, filter="data")
         yield Path(folder) / "package" / part
+
+
+def reason(printed: str) -> str | None:
+    """Returns what npm says of its failure in a sentence: between the error's fields and what to do."""
+    found = re.search(r"(?m)^npm error (?!(?:code|syscall|path|dest|errno) )(\S.*)$", printed)
+    return found and found[1].rstrip(".")
+
+
+def _failure(package: str, printed: str) -> SagaError:
+    check_room(printed)
+    message = f"npm could not fetch {package}"
+    code = re.search(r"(?m)^npm error code (E\w+)$", printed)
+    if code is None:
+        return SagaError(message, "See why: npm ping")
+    if code[1] in _NOT_ALLOWED:
+        path = re.search(r"(?m)^npm error path (.+)$", printed)
+        place = f" at {path[1]}" if path else ""
+        return SagaError(f"{message} ({code[1]}{place})", "Change its owner or its mode, and try again")
+    return SagaError(f"{message} ({code[1]})", "See why: npm ping")

@@ -29,6 +29,7 @@ _UV = (
     "UV_NATIVE_TLS",
     "UV_SYSTEM_CERTS",
 )
+_UV_AUTHORITIES = ("SSL_CERT_DIR", "SSL_CERT_FILE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
 _UV_CREDENTIALS = ("_USERNAME", "_PASSWORD")  # of UV_INDEX_ and an index's name
 _NPM = ("ca", "cafile", "https-proxy", "noproxy", "proxy", "registry", "strict-ssl")
 
@@ -39,7 +40,16 @@ def for_pip_and_uv() -> dict[str, str]:
     Raises SagaError if a file of their settings is not valid.
     """
     pip = _pip()
-    return environment.internet() | pip | _uv(pip)
+    return environment.internet() | pip | _uv(pip) | _cache("UV_CACHE_DIR", ".cache/uv", levels=1)
+
+
+def for_uv() -> dict[str, str]:
+    """Returns the environment for uv alone: its certificates and proxies are pip's if it has none of its own.
+
+    Other programs read these variables, too, and they mean more to them than where packages come from.
+    """
+    own = for_pip_and_uv()
+    return own | _certificates(own) | _proxies(own)
 
 
 def for_npm() -> dict[str, str]:
@@ -52,7 +62,25 @@ def for_npm() -> dict[str, str]:
     own.write_text(lines, encoding="utf-8", errors="surrogateescape")
     named = environment.given(re.findall(r"\$\{(\w+)", lines))
     settings = {"npm_config_userconfig": str(own), "npm_config_update_notifier": "false"}
-    return environment.internet() | named | _npm_variables() | settings
+    return environment.internet() | named | _npm_variables() | settings | _cache("npm_config_cache", ".npm", levels=3)
+
+
+def _cache(variable: str, usual: str, levels: int) -> dict[str, str]:
+    """Names a cache below STATE if the usual one can't be written to, as sudo leaves it. (pip does without one.)"""
+    if _is_writable(Path(environment.machine()["HOME"], usual), levels):
+        return {}
+    return {variable: str(STATE / "cache" / Path(usual).name.removeprefix("."))}
+
+
+def _is_writable(folder: Path, levels: int) -> bool:
+    """Whether files can be made there, and in so many levels of folders in it."""
+    if not folder.exists():
+        return _is_writable(folder.parent, 0)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return False
+    if levels == 0:
+        return True
+    return all(_is_writable(inner, levels - 1) for inner in folder.iterdir() if inner.is_dir())
 
 
 def _pip() -> dict[str, str]:
@@ -69,6 +97,23 @@ def _pip() -> dict[str, str]:
     kept = {_pip_variable(name): found[name] for name in _PIP if found.get(name)}
     given = environment.given(map(_pip_variable, _PIP))
     return kept | given | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def _certificates(own: dict[str, str]) -> dict[str, str]:
+    found = {}
+    if "PIP_CERT" in own and not any(name in own for name in _UV_AUTHORITIES):
+        authorities = Path(own["PIP_CERT"]).expanduser()
+        variable = "SSL_CERT_DIR" if authorities.is_dir() else "SSL_CERT_FILE"
+        found[variable] = str(authorities)
+    if "PIP_CLIENT_CERT" in own:
+        found["SSL_CLIENT_CERT"] = str(Path(own["PIP_CLIENT_CERT"]).expanduser())
+    return found
+
+
+def _proxies(own: dict[str, str]) -> dict[str, str]:
+    if "PIP_PROXY" not in own or any(name in own for name in environment.PROXIES):
+        return {}
+    return dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), own["PIP_PROXY"])
 
 
 def _pip_variable(name: str) -> str:
@@ -96,16 +141,18 @@ def _config_home() -> Path:
 
 
 def _uv(pip: dict[str, str]) -> dict[str, str]:
-    """uv's own settings. If they name no index, pip's is uv's, too."""
+    """uv's own settings. If they name no index, or no trusted host, pip's is uv's, too."""
     credentials = (name for name in os.environ if name.startswith("UV_INDEX_") and name.endswith(_UV_CREDENTIALS))
     found = _uv_files() | environment.given(_UV) | environment.given(credentials)
     if not any("INDEX" in name for name in found) and "PIP_INDEX_URL" in pip:
         found["UV_DEFAULT_INDEX"] = pip["PIP_INDEX_URL"]
+    if "PIP_TRUSTED_HOST" in pip:
+        found.setdefault("UV_INSECURE_HOST", " ".join(pip["PIP_TRUSTED_HOST"].split()))
     return found | {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def _uv_files() -> dict[str, str]:
-    """The indexes that uv's files name, the user's before the machine's, as variables."""
+    """What uv's files say of indexes and certificates, the user's before the machine's, as variables."""
     own = Path(os.environ.get("UV_CONFIG_FILE") or _config_home() / "uv/uv.toml")
     found: dict[str, str] = {}
     for path in (MACHINE / "uv/uv.toml", own):
@@ -132,6 +179,10 @@ def _uv_settings(settings: dict[str, Any]) -> dict[str, str]:
             others.append(named)
     if others:
         found["UV_INDEX"] = " ".join(others)
+    if hosts := settings.get("allow-insecure-host"):
+        found["UV_INSECURE_HOST"] = " ".join(map(str, hosts))
+    if settings.get("system-certs") or settings.get("native-tls"):
+        found["UV_SYSTEM_CERTS"] = "true"
     return found
 
 

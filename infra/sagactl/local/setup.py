@@ -1,14 +1,15 @@
 """`make setup`: all that the saga command and the tests need, installed inside this folder.
 
 Any Python 3.13 runs this, before anything is installed. Each part has a mark that says what it was installed from. It
-is installed again if that has changed, if the folder was moved, if Python is another one now, or if it was interrupted.
+is installed again if that has changed, if the folder was moved, if Python is another one now, if it was interrupted, or
+if some of it is missing.
 """
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -17,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
-from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, programs
-from sagactl.local.package_settings import for_npm, for_pip_and_uv
-from sagactl.paths import PROJECT, STATE, VENV
+from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
+from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
+from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
 _ALWAYS = ("saga", "sam", "lambda", "localstack", "dynamodb", "asyncapi")
@@ -30,32 +31,51 @@ _LOG = STATE / "setup.log"
 _LAUNCHER = """#!/bin/sh
 # The saga command, whatever the shell has set for other Pythons.
 here=$(readlink -f -- "$0")
+if [ "$here" != INSTALLED ]; then # .venv would run the code where it was installed
+  echo 'error: This checkout was copied or moved. Run: make setup.' >&2
+  exit 1
+fi
+if [ ! -x "${here%/*}/python" ]; then
+  echo 'error: The Python that .venv was made with is gone. Run: make setup.' >&2
+  exit 1
+fi
 exec "${here%/*}/python" -I -X utf8 -m sagactl "$@"
 """
 
 
+class _ToolFailure(SagaError):
+    """A tool failed. What it printed goes into the log if this is reported: the first failure ends the other tools."""
+
+    def __init__(self, why: str, printed: str) -> None:
+        super().__init__(why, f"Read all that it printed: {_LOG.relative_to(PROJECT)}")
+        self.printed = printed
+
+
 @dataclass(frozen=True)
 class Part:
-    """Something to install, what it is made from, and the file that says so once it is complete."""
+    """Something to install, what it is made from, the folders it is in, and the file that marks it as complete."""
 
     name: str
     sources: Sequence[Path]
     mark: Path
     install: Callable[[], None]
+    contents: Sequence[Path] = ()
     is_movable: bool = False  # whether it works in another place, and with another Python
 
     @property
     def is_complete(self) -> bool:
-        return self._marked() == self._fingerprint()
+        marked = marks.read(self.mark)
+        return marked.get("made_from") == self._fingerprint() and marks.is_whole(self.mark, marked)
 
     @property
     def is_only_outdated(self) -> bool:
         """Whether it is complete, but for what it is made from."""
-        return self._marked() | {"sources": ""} == self._fingerprint() | {"sources": ""}
+        marked = marks.read(self.mark)
+        made_from = marked.get("made_from", {}) | {"sources": ""}
+        return made_from == self._fingerprint() | {"sources": ""} and marks.is_whole(self.mark, marked)
 
     def complete(self) -> None:
-        self.mark.parent.mkdir(parents=True, exist_ok=True)
-        self.mark.write_text(json.dumps(self._fingerprint()))
+        marks.write(self.mark, self._fingerprint(), self.contents)
 
     def _fingerprint(self) -> dict[str, str]:
         contents = hashlib.sha256(b"\0".join(path.read_bytes() for path in self.sources)).hexdigest()
@@ -63,24 +83,16 @@ class Part:
             return {"sources": contents}
         return {"place": str(PROJECT), "python": sys.version, "sources": contents}
 
-    def _marked(self) -> dict[str, str]:
-        try:
-            marked: dict[str, str] = json.loads(self.mark.read_text())
-        except (OSError, ValueError):
-            return {}
-        return marked
-
 
 def parts(names: Sequence[str]) -> list[Part]:
     """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here."""
-    npm = _locks("package.json", "package-lock.json")
     known = {
-        "saga": Part("saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga),
-        "npm": Part("npm", npm, STATE / "npm/installed", _npm, is_movable=True),
-        "dynamodb": Part("dynamodb", _code("dynamodb"), STATE / "dynamodb/installed", _dynamodb, is_movable=True),
-        "asyncapi": Part(
-            "asyncapi", _code("asyncapi_schema"), STATE / "asyncapi/installed", _asyncapi, is_movable=True
+        "saga": Part(
+            "saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga, [VENV]
         ),
+        "npm": _movable("npm", _locks("package.json", "package-lock.json"), _npm, STATE / "npm/node_modules"),
+        "dynamodb": _movable("dynamodb", _code("dynamodb"), dynamodb.fetch, dynamodb.LIBRARY),
+        "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
     wanted = dict.fromkeys([*_ALWAYS, *names])
     return [known.get(name) or _environment(name) for name in wanted]
@@ -92,35 +104,55 @@ def install(names: Sequence[str]) -> None:
         return
     check_machine()
     print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
-    with locks.held("setup"):
-        saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
-        _prepare(saga)
-        with ThreadPoolExecutor() as pool:
-            under_way = [pool.submit(_install, part) for part in (saga, *others)]
-            try:
-                wait(under_way, return_when="FIRST_EXCEPTION")
-            finally:
-                failed = [one for one in under_way if one.done() and one.exception()]
-                pool.shutdown(wait=False, cancel_futures=True)
-                child.end_all()
-        for one in failed:
-            one.result()
+    with locks.held("setup", _say_that_it_waits):
+        try:
+            _install_all(names)
+        except _ToolFailure as failure:
+            _LOG.write_text(failure.printed)
+            raise
+
+
+def _say_that_it_waits() -> None:
+    print("Waits until another make setup, or what it left running, has ended", file=sys.stderr)
+
+
+def _install_all(names: Sequence[str]) -> None:
+    saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
+    _prepare(saga)
+    with ThreadPoolExecutor() as pool:
+        under_way = [pool.submit(_install, part) for part in (saga, *others)]
+        try:
+            wait(under_way, return_when="FIRST_EXCEPTION")
+        finally:
+            failed = [one for one in under_way if one.done() and one.exception()]
+            pool.shutdown(wait=False, cancel_futures=True)
+            child.end_all()
+    for one in failed:
+        one.result()
 
 
 def check_machine() -> None:
     """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before."""
     problems = []
-    if not os.access(PROJECT, os.W_OK):
-        problems.append(SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own"))
     if importlib.util.find_spec("ensurepip") is None:
         problems.append(SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv"))
-    for program in (programs.java, programs.npm):
+    for check in (check_folder, programs.java, programs.npm):
         try:
-            program()
+            check()
         except SagaError as error:
             problems.append(error)
     if problems:
         raise together(problems)
+
+
+def check_folder() -> None:
+    """Raises SagaError if nothing can be installed in this folder, and run from there."""
+    if not os.access(PROJECT, os.W_OK):
+        raise SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own")
+    if os.pathsep in str(PROJECT):
+        raise SagaError(f"{PROJECT} has a colon in its name", "Rename it, or clone to a folder without one")
+    if os.statvfs(PROJECT).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise SagaError(f"No program in {PROJECT} may run: it is mounted with noexec", "Clone to another file system")
 
 
 def _prepare(saga: Part) -> None:
@@ -150,11 +182,19 @@ def _install(part: Part) -> None:
 
 def _saga() -> None:
     _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / "dev.txt")
-    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", PROJECT)
-    launcher = VENV / "bin/saga"
-    launcher.unlink()  # uv's, which the shell's settings for Python would reach
-    launcher.write_text(_LAUNCHER)
+    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", _requirement(PROJECT))
+    _write_launcher(VENV / "bin/saga")
+
+
+def _write_launcher(launcher: Path) -> None:
+    launcher.unlink(missing_ok=True)  # uv's, which the shell's settings for Python would reach
+    launcher.write_text(_LAUNCHER.replace("INSTALLED", shlex.quote(str(launcher))))
     launcher.chmod(0o755)
+
+
+def _movable(name: str, sources: Sequence[Path], install: Callable[[], None], folder: Path | None = None) -> Part:
+    """Something that works in any place, alone in its folder unless another is given."""
+    return Part(name, sources, _mark(name), install, [folder or STATE / name], is_movable=True)
 
 
 def _environment(name: str) -> Part:
@@ -162,7 +202,10 @@ def _environment(name: str) -> Part:
     lock = _REQUIREMENTS / f"{name}.txt"
     own_code = [path for path in [PROJECT / "infra" / name / "pyproject.toml"] if path.exists()]
     folder = STATE / name / "venv"
-    part = Part(name, [lock, *own_code], _mark(name), lambda: _install_environment(part, folder))
+    contents = [folder]
+    if name == "localstack":
+        contents.append(LOCALSTACK / "indexed")
+    part = Part(name, [lock, *own_code], _mark(name), lambda: _install_environment(part, folder), contents)
     return part
 
 
@@ -172,7 +215,7 @@ def _install_environment(part: Part, folder: Path) -> None:
     compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
     _uv("pip", "sync", *compiled, "--python", folder, lock)
     for project in own_code:
-        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", project.parent)
+        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", _requirement(project.parent))
     if part.name == "localstack":
         localstack.index_services()
 
@@ -184,14 +227,6 @@ def _npm() -> None:
         shutil.copy(source, folder)
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     _run("npm ci", [programs.npm(), "ci", "--prefix", folder, *options], for_npm(), folder)
-
-
-def _dynamodb() -> None:
-    dynamodb.install()
-
-
-def _asyncapi() -> None:
-    asyncapi_schema.fetch_specification()
 
 
 def _mark(name: str) -> Path:
@@ -206,6 +241,11 @@ def _code(module: str) -> list[Path]:
     return [Path(__file__).with_name(f"{module}.py")]
 
 
+def _requirement(folder: Path) -> str:
+    """Names a folder of this checkout to uv, which takes a path apart at # or ;, and a [x] at its end for extras."""
+    return f"./{folder.relative_to(PROJECT)}"
+
+
 def _base_python() -> str:
     """The Python of this machine, even if this one is of an environment."""
     return str(getattr(sys, "_base_executable", sys.executable))
@@ -217,20 +257,19 @@ def _runs(python: Path) -> bool:
 
 def _uv(*arguments: str | Path) -> None:
     title = f"uv {' '.join(str(argument) for argument in arguments[:2])}"
-    _run(title, [VENV / "bin/uv", "--quiet", *arguments], for_pip_and_uv())
+    _run(title, [VENV / "bin/uv", "--quiet", *arguments], for_uv())
 
 
 def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Path = PROJECT) -> None:
-    """Runs a tool. Raises SagaError with the line of its output that says most; the log has all."""
+    """Runs a tool. Raises SagaError with the line of its output that says most."""
     ran = child.run(command, env, cwd)
     if ran.returncode == 0:
         return
     check_room(ran.stdout)
-    _LOG.write_text(ran.stdout)
     lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(error|ERROR|npm error|Caused by)\b", line)]
-    why = (telling or lines or ["it printed nothing"])[-1]
-    raise SagaError(f"{title} failed: {why}", f"Read all that it printed: {_LOG.relative_to(PROJECT)}")
+    telling = [line for line in lines if re.match(r"(error|ERROR|Caused by|cause)\b", line)]
+    why = npm.reason(ran.stdout) or (telling or lines or ["it printed nothing"])[-1]
+    raise _ToolFailure(f"{title} failed: {why}", ran.stdout)
 
 
 def _main() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sagactl import environment
 from sagactl.errors import SagaError
 from sagactl.local import package_settings
 
@@ -30,6 +31,32 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "passed"),
+    [
+        (".cache", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".cache/uv", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".cache/uv/wheels-v5", {"UV_CACHE_DIR": "state/cache/uv"}),
+        (".npm", {"npm_config_cache": "state/cache/npm"}),
+        (".npm/_cacache/index-v5/00", {"npm_config_cache": "state/cache/npm"}),
+        (".cache/pip", {}),
+        ("", {}),  # which is no home for our programs then
+    ],
+)
+def test_a_cache_of_roots_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, theirs: str, passed: dict[str, str]
+) -> None:
+    (home / theirs).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(environment, "STATE", tmp_path / "state")
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: path not in {home / theirs, str(home / theirs)} and access(path, mode)
+    )
+    settings = package_settings.for_uv() | package_settings.for_npm()
+    caches = {name: settings[name] for name in ("UV_CACHE_DIR", "npm_config_cache") if name in settings}
+    assert caches == {name: str(tmp_path / value) for name, value in passed.items()}
 
 
 def settings_of(tool: str, passed: dict[str, str]) -> dict[str, str]:
@@ -81,6 +108,58 @@ def test_a_file_of_pips_that_is_named_is_read_and_dev_null_means_none(
     assert "PIP_INDEX_URL" not in package_settings.for_pip_and_uv()
 
 
+@pytest.fixture
+def no_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that names neither certificates nor proxies."""
+    for name in (*environment.PROXIES, *package_settings._UV_AUTHORITIES):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "same"),
+    [
+        ("cert = ~/ca.pem", {"SSL_CERT_FILE": "HOME/ca.pem"}),
+        ("cert = ~/certs", {"SSL_CERT_DIR": "HOME/certs"}),
+        ("client-cert = ~/me.pem", {"SSL_CLIENT_CERT": "HOME/me.pem"}),
+        ("proxy = http://p.example:1", dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), "http://p.example:1")),
+        ("trusted-host =\n  a.example\n  b.example:1", {"UV_INSECURE_HOST": "a.example b.example:1"}),
+    ],
+)
+@pytest.mark.usefixtures("no_own_way")
+def test_uv_goes_pips_way(home: Path, line: str, same: dict[str, str]) -> None:
+    (home / "certs").mkdir()
+    none = package_settings.for_uv()
+    write(home / ".config/pip/pip.conf", f"[global]\n{line}\n")
+    passed = package_settings.for_uv()
+    added = {name: value for name, value in passed.items() if name not in none and not name.startswith("PIP_")}
+    assert added == {name: value.replace("HOME", str(home)) for name, value in same.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "pips"),
+    [
+        *((name, "SSL_CERT_FILE") for name in ("SSL_CERT_DIR", "UV_SYSTEM_CERTS")),
+        *((name, "HTTP_PROXY") for name in ("HTTPS_PROXY", "all_proxy")),
+        ("SSL_CERT_FILE", "SSL_CERT_FILE"),
+        ("UV_INSECURE_HOST", "UV_INSECURE_HOST"),
+    ],
+)
+@pytest.mark.usefixtures("no_own_way")
+def test_uv_goes_its_own_way_if_it_has_one(monkeypatch: pytest.MonkeyPatch, home: Path, name: str, pips: str) -> None:
+    write(home / ".config/pip/pip.conf", "[global]\ncert = pips\nproxy = pips\ntrusted-host = pips\n")
+    assert package_settings.for_uv()[pips] == "pips"
+    monkeypatch.setenv(name, "own")
+    passed = package_settings.for_uv()
+    assert passed[name] == "own"
+    assert passed.get(pips) != "pips"
+
+
+@pytest.mark.usefixtures("no_own_way")
+def test_only_uv_goes_pips_way(home: Path) -> None:
+    write(home / ".config/pip/pip.conf", "[global]\ncert = pips\nproxy = pips\n")
+    assert not {"SSL_CERT_FILE", "HTTPS_PROXY"} & package_settings.for_pip_and_uv().keys()
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -91,9 +170,11 @@ def test_a_file_of_pips_that_is_named_is_read_and_dev_null_means_none(
             {"UV_DEFAULT_INDEX": INDEX, "UV_INDEX": f"b={OTHER}"},
         ),
         (f'extra-index-url = ["{INDEX}", "{OTHER}"]', {"UV_INDEX": f"{INDEX} {OTHER}"}),
+        ('allow-insecure-host = ["a", "b:1"]', {"UV_INSECURE_HOST": "a b:1"}),
+        ("native-tls = true", {"UV_SYSTEM_CERTS": "true"}),
     ],
 )
-def test_uv_keeps_the_indexes_of_its_file(home: Path, text: str, kept: dict[str, str]) -> None:
+def test_uv_keeps_the_way_that_its_file_says(home: Path, text: str, kept: dict[str, str]) -> None:
     write(home / ".config/uv/uv.toml", text)
     assert settings_of("UV_", package_settings.for_pip_and_uv()) == OURS["UV_"] | kept
 

@@ -1,15 +1,17 @@
 """What `make setup` installs again, and what it says when it cannot."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sagactl.errors import SagaError
-from sagactl.local import child, locks, programs, setup
+from sagactl.local import child, localstack, locks, programs, setup
 from sagactl.local.setup import Part
 
 
@@ -23,7 +25,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def part(folder: Path, install: Callable[[], None] = lambda: None, *, is_movable: bool = False) -> Part:
-    return Part("some", [folder / "lock.txt"], folder / "some/installed", install, is_movable)
+    contents = [folder / "some/venv"]
+    return Part("some", [folder / "lock.txt"], folder / "some/installed", install, contents, is_movable)
 
 
 def test_what_is_installed_is_complete(folder: Path) -> None:
@@ -62,7 +65,81 @@ def test_what_was_interrupted_is_not_complete(folder: Path) -> None:
     assert not part(folder).is_only_outdated
 
 
-@pytest.mark.parametrize("mark", ["", "{", "installed"])
+@pytest.fixture
+def package(folder: Path) -> Path:
+    """A package in an environment that is installed, with code and something large."""
+    package = folder / "some/venv/lib/python3.13/site-packages/typer"
+    package.mkdir(parents=True)
+    (package / "main.py").touch()
+    (package / "compiled.so").write_bytes(bytes(200_000))
+    setup._install(part(folder))
+    return package
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shutil.rmtree,
+        lambda package: shutil.rmtree(package.parents[2]),
+        lambda package: (package / "main.py").unlink(),
+        lambda package: os.truncate(package / "compiled.so", 1000),
+    ],
+)
+@pytest.mark.parametrize("is_movable", [False, True])
+def test_what_is_half_deleted_is_installed_anew(
+    folder: Path, package: Path, damage: Callable[[Path], None], is_movable: bool
+) -> None:
+    some = part(folder, is_movable=is_movable)
+    some.complete()
+    damage(package)
+    assert (some.is_complete, some.is_only_outdated) == (False, False)
+
+
+def test_what_was_added_since_is_left_as_it_is(folder: Path, package: Path) -> None:
+    (package / "__pycache__").mkdir()
+    (package.parent / "debugger").mkdir()
+    assert part(folder).is_complete
+
+
+def test_what_python_compiles_does_not_stand_for_what_is_missing(folder: Path, package: Path) -> None:
+    (package / "__pycache__").mkdir()
+    (package / "main.py").unlink()
+    assert not part(folder).is_complete
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Path:
+    """The saga command of an environment whose Python only says that it ran."""
+    launcher = tmp_path / "it's here/.venv/bin/saga"
+    launcher.parent.mkdir(parents=True)
+    python = launcher.with_name("python")
+    python.write_text("#!/bin/sh\necho ran\n")
+    python.chmod(0o755)
+    setup._write_launcher(launcher)
+    return launcher
+
+
+def test_the_launcher_of_a_copy_runs_nothing(launcher: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(launcher)
+    for path in (launcher, tmp_path / "link"):
+        assert subprocess.check_output([path], text=True) == "ran\n"
+    copy = shutil.copytree(tmp_path / "it's here", tmp_path / "copy") / ".venv/bin/saga"
+    assert refusal_of(copy) == "error: This checkout was copied or moved. Run: make setup.\n"
+
+
+def test_the_launcher_says_that_its_python_is_gone(launcher: Path) -> None:
+    launcher.with_name("python").unlink()
+    launcher.with_name("python").symlink_to("/nowhere/python3.13")
+    assert refusal_of(launcher) == "error: The Python that .venv was made with is gone. Run: make setup.\n"
+
+
+def refusal_of(launcher: Path) -> str:
+    ran = subprocess.run([launcher], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    return ran.stderr
+
+
+@pytest.mark.parametrize("mark", ["", "{", "installed", "[]", '{"place": "/a", "python": "3.13", "sources": "0"}'])
 def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
     (folder / "some").mkdir()
     (folder / "some/installed").write_text(mark)
@@ -77,8 +154,16 @@ def test_a_mark_of_another_kind_is_none(folder: Path, mark: str) -> None:
             "a tool failed: Caused by: refused. Read all that it printed: setup.log.",
         ),
         (
+            "error: Failed to fetch\n  cause: invalid peer certificate: UnknownIssuer\n\nhint: Consider\n",
+            "a tool failed: cause: invalid peer certificate: UnknownIssuer. ",
+        ),
+        (
             "WARNING: again\nERROR: No such distribution\nhint\n",
             "a tool failed: ERROR: No such distribution. ",
+        ),
+        (
+            "npm error code E404\nnpm error 404 Not Found - GET https://a\nnpm error 404\nnpm error A log is in: /l\n",
+            "a tool failed: 404 Not Found - GET https://a. ",
         ),
         ("", "a tool failed: it printed nothing. "),
         ("error: failed to write\n  Caused by: No space left on device (os error 28)\n", "No space left on device. "),
@@ -91,6 +176,21 @@ def test_a_tool_that_fails_is_one_line(folder: Path, printed: str, line: str) ->
         setup._run("a tool", printing, {}, folder)
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def tool(script: str) -> Callable[[], None]:
+        return lambda: setup._run("a tool", ["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, folder)
+
+    lock = [folder / "lock.txt"]
+    slow = Part("saga", lock, folder / "slow", tool("touch started; sleep 60"))
+    failing = tool("until [ -e started ]; do sleep 0.01; done; echo error: no way; exit 1")
+    monkeypatch.setattr(setup, "parts", lambda _: [slow, Part("failing", lock, folder / "failing", failing)])
+    monkeypatch.setattr(setup, "check_machine", lambda: None)
+    monkeypatch.setattr(setup, "_prepare", lambda _: None)
+    with pytest.raises(SagaError, match="a tool failed: error: no way"):
+        setup.install([])
+    assert (folder / "setup.log").read_text() == "error: no way\n"
 
 
 @pytest.fixture
@@ -106,6 +206,34 @@ def programs_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callabl
         return tmp_path
 
     return put
+
+
+@pytest.mark.parametrize("name", ["C# work", "a ; b", "c[x]"])
+def test_uv_is_told_no_path_that_it_would_take_apart(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
+    told: list[str | Path] = []
+    project = folder / name
+    (project / "infra/localstack").mkdir(parents=True)
+    (project / "infra/localstack/pyproject.toml").touch()
+    monkeypatch.setattr(setup, "PROJECT", project)
+    monkeypatch.setattr(setup, "_uv", lambda *arguments: told.extend(arguments))
+    monkeypatch.setattr(setup, "_write_launcher", lambda _: None)
+    monkeypatch.setattr(localstack, "index_services", lambda: None)
+    setup._saga()
+    setup._environment("localstack").install()
+    assert [told[at + 1] for at, told_so in enumerate(told) if told_so == "--editable"] == ["./.", "./infra/localstack"]
+
+
+def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "a:b").mkdir()
+    monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
+    with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
+        setup.check_machine()
+
+
+def test_a_folder_from_which_nothing_may_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(SagaError, match=r"mounted with noexec\. Clone to another file system"):
+        setup.check_machine()
 
 
 JAVA_8 = """echo 'openjdk version "1.8.0_402"' >&2"""

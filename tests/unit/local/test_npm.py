@@ -1,0 +1,26 @@
+"""What is said if npm can't fetch a package: which remedy there is follows from the error's code."""
+
+import pytest
+
+from sagactl.errors import SagaError
+from sagactl.local import npm
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (
+            "npm error code EACCES\nnpm error syscall mkdir\nnpm error path /home/me/.npm/_cacache\n",
+            "npm could not fetch a@1 (EACCES at /home/me/.npm/_cacache). Change its owner or its mode, and try again.",
+        ),
+        ("npm error code ENOTFOUND\n", "npm could not fetch a@1 (ENOTFOUND). See why: npm ping."),
+        ("", "npm could not fetch a@1. See why: npm ping."),
+    ],
+)
+def test_a_failure_has_a_remedy_that_fits(printed: str, line: str) -> None:
+    assert str(npm._failure("a@1", printed)) == line
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    with pytest.raises(SagaError, match="No space left on device"):
+        npm._failure("a@1", "npm error code ENOSPC\n")

@@ -1,0 +1,59 @@
+"""`make setup` in a checkout of its own: with an unusual name, killed in the middle, half deleted, and copied."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sagactl.paths import PROJECT
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    checkout = tmp_path / "C# ; 'work' [x]"
+    assert ran("git", "clone", "--quiet", PROJECT, checkout, cwd=tmp_path).returncode == 0
+    return checkout
+
+
+def ran(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("after_seconds", [1, 4, 7])
+def test_what_was_killed_is_installed_by_the_next(checkout: Path, after_seconds: int) -> None:
+    command = [str(shutil.which("make")), "setup"]
+    with subprocess.Popen(command, cwd=checkout, stderr=subprocess.DEVNULL, process_group=0) as killed:
+        time.sleep(after_seconds)
+        os.killpg(killed.pid, signal.SIGKILL)
+    made = ran("make", "setup", cwd=checkout)
+    assert made.returncode == 0, made.stderr
+    assert ran(".venv/bin/saga", "doctor", cwd=checkout).returncode == 0
+
+
+def test_what_is_half_deleted_is_installed_again(checkout: Path) -> None:
+    assert ran("make", "setup", cwd=checkout).returncode == 0
+    packages = checkout / ".venv/lib/python3.13/site-packages"
+    shutil.rmtree(packages / "typer")
+    os.truncate(next(checkout.glob(".saga/dynamodb/**/DynamoDBLocal.jar")), 1000)
+    shutil.rmtree(checkout / ".saga/sam/venv/lib")
+    assert ran(".venv/bin/saga", "doctor", cwd=checkout).stderr.endswith("typer is missing. Run: make setup.\n")
+    assert ran("make", "setup", cwd=checkout).returncode == 0
+    doctor = ran(".venv/bin/saga", "doctor", cwd=checkout)
+    assert doctor.returncode == 0, doctor.stdout
+
+
+def test_a_copy_runs_its_own_code_or_none(checkout: Path, tmp_path: Path) -> None:
+    assert ran("make", "setup", cwd=checkout).returncode == 0
+    copy = shutil.copytree(checkout, tmp_path / "copy", symlinks=True)
+    refused = ran(".venv/bin/saga", "--version", cwd=copy)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "error: This checkout was copied or moved. Run: make setup.\n",
+    )
+    assert ran("make", "setup", cwd=copy).returncode == 0
+    shutil.rmtree(checkout)
+    assert ran(".venv/bin/saga", "--version", cwd=copy).returncode == 0
