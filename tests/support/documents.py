@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from sagactl.environment import NO_AWS_FILES
 from sagactl.paths import PROJECT, SAM_VENV, STATE
 
 README = PROJECT / "README.md"
@@ -57,7 +58,7 @@ def follow(
     """Runs commands as a reader does who has AWS's tools, but with LocalStack at this port."""
     assert _AWS_VENV.exists(), "the AWS command line is not installed: make setup-aws"
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = own | {
+    environment = own | NO_AWS_FILES | {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -17,6 +17,9 @@ def isolate() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
         "AWS_DEFAULT_REGION": "us-east-1",
+        # Of a profile's settings, a variable overrides some only, and a file that can't be parsed fails every client.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "TMPDIR": tempfile.gettempdir(),  # one that there is: Playwright takes it as it comes
         # As template.yaml sets them for every function; Powertools counts nothing without a namespace.
         "POWERTOOLS_METRICS_NAMESPACE": "saga",
