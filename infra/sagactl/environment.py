@@ -22,7 +22,7 @@ from sagactl.paths import PROJECT, STATE
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "localhost.localstack.cloud")
 """Names and addresses that are always this machine's."""
 NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-"""For a program that asks as nobody. A profile may need a login, or have a region, a proxy or an endpoint of its own."""
+"""For a program that asks as nobody: a profile may need a login, or have a region or an endpoint of its own."""
 
 _MACHINE = ("LOGNAME", "NO_COLOR", "PATH", "TERM", "USER")
 _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")

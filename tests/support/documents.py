@@ -58,9 +58,10 @@ def follow(
     """Runs commands as a reader does who has AWS's tools, but with LocalStack at this port."""
     assert _AWS_VENV.exists(), "the AWS command line is not installed: make setup-aws"
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = own | NO_AWS_FILES | {
+    environment = own | {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
+        **NO_AWS_FILES,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

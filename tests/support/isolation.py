@@ -5,11 +5,10 @@ import tempfile
 
 _FOREIGN = ("AWS_", "POWERTOOLS_", "SAGA_LOCALSTACK_", "TZ")
 _HERE = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-_SOCKS = ("ALL_PROXY", "all_proxy")  # with which httpx makes no client, even for this machine
 
 
 def isolate() -> None:
-    for name in [name for name in os.environ if name.startswith(_FOREIGN) or name in _SOCKS]:
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ |= {
         "NO_PROXY": _HERE,

@@ -69,9 +69,10 @@ class Target:
             region = _own_region()
             named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
             return environment.aws() | named
-        return environment.internet() | environment.NO_AWS_FILES | {
+        return environment.internet() | {
             "AWS_ACCESS_KEY_ID": _local_account(),
             "AWS_SECRET_ACCESS_KEY": _DUMMY,
+            **environment.NO_AWS_FILES,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_DEFAULT_REGION": LOCAL_REGION,
             "AWS_REGION": LOCAL_REGION,

@@ -1,8 +1,10 @@
-"""Tests, and what they start, find nothing that the user has set up for AWS."""
+"""Tests, and what they start, find nothing that the user has set up for AWS, and ask this machine through no proxy."""
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,19 @@ def test_no_program_makes_a_session_before_it_is_isolated(tmp_path: Path, progra
 def test_neither_does_one_change_what_a_reader_of_the_documentation_runs() -> None:
     told = set(follow("env", 4599).stdout.splitlines())
     assert {f"AWS_CONFIG_FILE={os.devnull}", f"AWS_SHARED_CREDENTIALS_FILE={os.devnull}"} <= told
+
+
+def test_httpx_reads_no_proxy() -> None:
+    """With one that it does not know, such as socks5h, it makes no client, even for what is on this machine."""
+    calls = [call for path in (PROJECT / "tests").rglob("*.py") for call in asking(path)]
+    assert calls
+    assert [place for place, options in calls if "trust_env" not in options] == []
+
+
+def asking(path: Path) -> Iterator[tuple[str, set[str | None]]]:
+    """The calls that make a client of httpx, or ask without one: where, and the options that are named."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="httpx"))):
+                place = f"{path.relative_to(PROJECT)}:{node.lineno}"
+                yield place, {keyword.arg for keyword in node.keywords}
