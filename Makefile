@@ -44,8 +44,7 @@ test: setup-aws-npm ## Run everything that fits in a few minutes
 
 # Of each package of functions/, and the sagas without a fault.
 QUICK := $(wildcard $(patsubst functions/%/,tests/unit/%,$(wildcard functions/*/))) tests/explore
-quick: ## Test the reactions and the kernel in seconds, without LocalStack, Java and npm
-	@[ -e .venv/installed ] || $(MAKE) setup
+quick: setup ## Test the reactions and the kernel in seconds, without LocalStack, Java and npm
 	@.venv/bin/pytest --quiet --numprocesses=2 -k '(not explore or fault) and not backlog' $(QUICK)
 
 .PHONY: test-all
@@ -87,17 +86,20 @@ bench: setup-bench ## Measure what a saga costs and how fast it is; draws docs/p
 	@PYTHONPATH=tests .venv/bin/python -m bench
 	@.saga/bench/venv/bin/python tests/bench/plots.py .saga/bench "$(PLOTS)"
 
+# Many a linter adds what it finds in the user's home to what it is told, or skips what their Git ignores.
+LINT := own=$$PWD/.saga/home; mkdir -p "$$own"; HOME=$$own XDG_CONFIG_HOME=$$own/.config
 .PHONY: check
 check: setup-checkov-npm ## Run linters and type checker, and compare the template with the code
-	@.venv/bin/ruff check
-	@.venv/bin/ruff format --check --quiet
-	@.venv/bin/mypy functions infra/sagactl tests
-	@.saga/npm/node_modules/.bin/biome check --error-on-warnings
-	@.venv/bin/python -m sagactl.checks
-	@.venv/bin/cfn-lint template.yaml infra/observability.yaml
-	@SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
-	@.saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
-	@git ls-files -z -- ':!*.txt' | xargs -0 .saga/checkov/venv/bin/detect-secrets-hook \
+	@$(LINT) .venv/bin/ruff check
+	@$(LINT) .venv/bin/ruff format --check --quiet
+	@$(LINT) .venv/bin/mypy functions infra/sagactl tests
+	@$(LINT) .saga/npm/node_modules/.bin/biome check --error-on-warnings
+	@$(LINT) .venv/bin/python -m sagactl.checks
+	@$(LINT) .venv/bin/cfn-lint template.yaml infra/observability.yaml
+	@$(LINT) SAM_CLI_TELEMETRY=0 .saga/sam/venv/bin/sam validate --lint --region us-east-1
+	@$(LINT) .saga/checkov/venv/bin/checkov --config-file .checkov.yaml --file template.yaml
+	@[ -e .git ] || echo 'Without .git nothing is searched for secrets' >&2
+	@[ ! -e .git ] || git ls-files -z -- ':!*.txt' | xargs -0 .saga/checkov/venv/bin/detect-secrets-hook \
 	  --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
 
 .PHONY: derive baseline

@@ -24,6 +24,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1", "localhost.localstack.cloud")
 """Names and addresses that are always this machine's."""
 PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
 """The variables that name proxies."""
+NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+"""For a program that asks as nobody: a profile may need a login, or have a region or an endpoint of its own."""
 
 _MACHINE = ("LD_LIBRARY_PATH", "LOGNAME", "NO_COLOR", "PATH", "TERM", "USER")
 _AUTHORITIES = ("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")

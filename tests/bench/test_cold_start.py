@@ -1,6 +1,7 @@
 """What a cold start is compared with: the clients that the function makes, and no others. And of which build."""
 
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ def test_a_client_is_seen_whatever_it_is_made_with() -> None:
     own = 'boto3.client("dynamodb", config=None)'
     _, text = cold_start._run(cold_start._PRINT_CLIENTS.format(own=own), PROJECT, cold_start._SETTINGS)
     assert text.split() == ["dynamodb"]
+
+
+def test_no_file_of_the_users_is_read() -> None:
+    """A process without a HOME finds the user's all the same."""
+    code = "from botocore.session import Session\nfor name in ('config', 'credentials'):"
+    code += "print(Session().get_config_variable(f'{name}_file'))"
+    _, text = cold_start._run(code, PROJECT, cold_start._SETTINGS)
+    assert text.split() == [os.devnull, os.devnull]
 
 
 def test_no_deployment_replaces_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ class FaultyBus(ThreadingHTTPServer):
 
 @contextmanager
 def faulty_bus(endpoint_url: str, fate: FateOf) -> Iterator[FaultyBus]:
-    with httpx.Client(base_url=endpoint_url, timeout=60) as upstream, FaultyBus(upstream, fate) as bus:
+    with httpx.Client(base_url=endpoint_url, timeout=60, trust_env=False) as upstream, FaultyBus(upstream, fate) as bus:
         threading.Thread(target=bus.serve_forever, daemon=True).start()
         try:
             yield bus

@@ -15,7 +15,6 @@ from fuzz.inputs import JUNK, TEXTS, Input, inputs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.answers import exactly, hold, validator
-from support.emulation import create_tables
 from support.isolation import isolate
 
 from contracts.events import EVENTS
@@ -25,7 +24,7 @@ from saga.serialization import Refused
 from sagactl.design import choreography, samples
 from sagactl.design.schemas import schema
 from sagactl.local import dynamodb
-from sagactl.local.functions import CONTEXT, load
+from sagactl.local.functions import CONTEXT, load, tables
 from sagactl.local.in_process import request
 
 LINE_BYTES_MAX = 1024
@@ -57,7 +56,8 @@ class Doors:
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION.events.register("before-call.dynamodb", self._count_write)
-        create_tables(boto3.client("dynamodb"))
+        for table in tables():
+            boto3.client("dynamodb").create_table(**table)
         modules = [f"{service}.app" for service in choreography.services()] + ["order.http"]
         self.handlers = {module: self._loaded(module) for module in modules}
 

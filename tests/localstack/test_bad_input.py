@@ -71,7 +71,7 @@ def nothing_is_recorded(stack: Stack) -> Iterator[None]:
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_refused_with_every_problem_named(saga: Saga, case: str) -> None:
     body, headers, status, beginnings = CASES[case]
-    answer = httpx.post(f"{saga.stack.api_url}/orders", content=body, headers=headers)
+    answer = httpx.post(f"{saga.stack.api_url}/orders", content=body, headers=headers, trust_env=False)
     problems = answer.json()["problems"]
     assert answer.status_code == status
     assert len(problems) == len(beginnings), problems
@@ -81,5 +81,5 @@ def test_bad_input_is_refused_with_every_problem_named(saga: Saga, case: str) ->
 
 @pytest.mark.parametrize("order_id", ["00000000-0000-4000-8000-000000000000", "none", "'; --"])
 def test_an_unknown_order_is_not_found(saga: Saga, order_id: str) -> None:
-    answer = httpx.get(f"{saga.stack.api_url}/orders/{order_id}")
+    answer = httpx.get(f"{saga.stack.api_url}/orders/{order_id}", trust_env=False)
     assert (answer.status_code, answer.json()["problems"]) == (404, ["orderId: no such order"])

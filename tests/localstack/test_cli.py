@@ -124,7 +124,9 @@ def test_url_is_all_that_a_shell_reads_from_stdout(port: str, stack: Stack) -> N
     saga_command = Path(sys.executable).with_name("saga")
     ran = subprocess.run([saga_command, "url", "--port", port], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == (f"{stack.api_url}\n", "")
-    assert httpx.get(f"{ran.stdout.strip()}/orders/none").json()["problems"] == ["orderId: no such order"]
+    assert httpx.get(f"{ran.stdout.strip()}/orders/none", trust_env=False).json()["problems"] == [
+        "orderId: no such order"
+    ]
 
 
 def test_what_sam_local_must_know_is_what_lambda_knows(command: Command, port: str, stack: Stack) -> None:

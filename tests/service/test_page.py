@@ -54,7 +54,10 @@ def stack(heard: Heard) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[httpx.Client]:
-    with served(lambda: stack, port=0) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with (
+        served(lambda: stack, port=0) as address,
+        httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
+    ):
         yield client
 
 
@@ -171,7 +174,7 @@ def test_every_answer_says_so_when_localstack_is_down() -> None:
 
     with served(find, port=0) as address:
         for path in ("/page/orders", "/page/shop", f"/page/orders/{uuid.uuid4()}", "/page/dead-letters", "/orders/1"):
-            answer = httpx.get(f"{address}{path}")
+            answer = httpx.get(f"{address}{path}", trust_env=False)
             said = answer.json()["problems"]
             assert (answer.status_code, said) == (503, ["No LocalStack answers. Start it: saga up."])
 

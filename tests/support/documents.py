@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from sagactl.environment import NO_AWS_FILES
 from sagactl.paths import PROJECT, SAM_VENV, STATE
 
 README = PROJECT / "README.md"
@@ -60,6 +61,7 @@ def follow(
     environment = own | {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
+        **NO_AWS_FILES,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

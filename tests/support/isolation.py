@@ -5,11 +5,10 @@ import tempfile
 
 _FOREIGN = ("AWS_", "POWERTOOLS_", "SAGA_LOCALSTACK_", "TZ")
 _HERE = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-_SOCKS = ("ALL_PROXY", "all_proxy")  # with which httpx makes no client, even for this machine
 
 
 def isolate() -> None:
-    for name in [name for name in os.environ if name.startswith(_FOREIGN) or name in _SOCKS]:
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ |= {
         "NO_PROXY": _HERE,
@@ -17,6 +16,9 @@ def isolate() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret  # it is none
         "AWS_DEFAULT_REGION": "us-east-1",
+        # Of a profile's settings, a variable overrides some only, and a file that can't be parsed fails every client.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "TMPDIR": tempfile.gettempdir(),  # one that there is: Playwright takes it as it comes
         # As template.yaml sets them for every function; Powertools counts nothing without a namespace.
         "POWERTOOLS_METRICS_NAMESPACE": "saga",

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,11 +39,29 @@ def saga(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
 
 
-def test_no_setting_of_another_project_changes_anything(port: int) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> str:
+    """The home that CI runs with."""
+    return str(shutil.copytree(PROJECT / ".ci/home", tmp_path / "home"))
+
+
+def test_no_setting_in_the_home_changes_what_is_checked(home: str) -> None:
+    ran = subprocess.run(
+        ["/usr/bin/env", "make", "check"],
+        cwd=PROJECT,
+        env=os.environ | {"HOME": home},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, (ran.stdout, ran.stderr)
+
+
+def test_no_setting_of_another_project_changes_anything(port: int, home: str) -> None:
     built = saga("up", "--port", str(port)), saga("deploy", "--port", str(port))  # while packages can be fetched
     assert [step.returncode for step in built] == [0, 0], built
     at = ("--port", str(port))
-    settings = hostile()
+    settings = hostile() | {"HOME": home}
     for arguments in (
         ("deploy", *at),
         ("stock", "set", "item-001", "500", *at),

@@ -8,14 +8,18 @@ from pathlib import Path
 
 from sagactl.bench.comparison import Compared, compare
 from sagactl.design.template import Function
-from sagactl.environment import machine
+from sagactl.environment import NO_AWS_FILES, machine
 from sagactl.local import functions
 from sagactl.paths import LAMBDA_VENV
 from sagactl.stack.deploy import built_code
 
 RATIO_MAX = 1.25
 HTTP_RATIO_MAX = 1.4  # Powertools' router comes on top
-_SETTINGS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+_SETTINGS = NO_AWS_FILES | {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # it is none
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 _MAKE_CLIENTS = "import boto3\nfor name in {names}: boto3.client(name)"
 _PRINT_CLIENTS = """
 import boto3

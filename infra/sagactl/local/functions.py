@@ -40,8 +40,7 @@ def _text(value: Any) -> str:
 @contextmanager
 def nobodys_shell(settings: dict[str, str]) -> Iterator[None]:
     """Within the block, functions in this process find no setting of the caller's, but these; as in Lambda."""
-    own = process_environment.machine() | process_environment.no_proxy()
-    own |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    own = process_environment.machine() | process_environment.no_proxy() | process_environment.NO_AWS_FILES
     with patch.dict(os.environ, own | settings, clear=True):
         yield
 

@@ -70,12 +70,10 @@ class Target:
             region = _own_region()
             named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
             return environment.aws() | named
-        # No file of the caller's: a profile may need a login, or have a region, a proxy or an endpoint of its own.
         return environment.internet() | {
             "AWS_ACCESS_KEY_ID": _local_account(),
             "AWS_SECRET_ACCESS_KEY": _DUMMY,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **environment.NO_AWS_FILES,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_DEFAULT_REGION": LOCAL_REGION,
             "AWS_REGION": LOCAL_REGION,

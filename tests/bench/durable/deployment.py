@@ -44,7 +44,7 @@ def deployed(where: aws.Target, environment: dict[str, str]) -> Iterator[Callabl
         local_runner_endpoint=url,
         local_runner_region=aws.LOCAL_REGION,
     )
-    with WebRunner(config) as runner, httpx.Client(base_url=url) as client:
+    with WebRunner(config) as runner, httpx.Client(base_url=url, trust_env=False) as client:
         thread = threading.Thread(target=runner.serve_forever, daemon=True)
         thread.start()
 

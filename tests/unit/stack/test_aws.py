@@ -18,8 +18,9 @@ ELSEWHERE = "http://192.0.2.1:4566"  # of a range that is nobody's
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """None of the caller's settings, and no client made with another test's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name, value in {"DEFAULT_REGION": "us-east-1", "ACCESS_KEY_ID": "mine", "SECRET_ACCESS_KEY": "mine"}.items():
