@@ -48,6 +48,11 @@ def shards(prefix: str) -> list[str]:
     return [f"{prefix}#{shard}" for shard in range(SHARDS)]
 
 
+def sharded(prefix: str, order_id: str) -> str:
+    """Returns the one of `shards` that an order is in."""
+    return f"{prefix}#{zlib.crc32(order_id.encode()) % SHARDS}"
+
+
 def journal_entry(envelope: dict[str, Any], arrived_ms: int, kept_seconds: int) -> dict[str, Any]:
     """Returns the event as an item.
 
@@ -138,7 +143,7 @@ def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     updates = ["expiresAt = :expires", *_KEEPING_THE_FURTHEST[state]]
     values = {
         ":expires": max((entry["expiresAt"] for entry in entries), key=lambda value: int(value["N"])),
-        ":state": {"S": _sharded(state, entries[0]["orderId"]["S"])},
+        ":state": {"S": sharded(state, entries[0]["orderId"]["S"])},
         ":opened": {"S": _opened(entries)},
     }
     if OrderCreated.name in told_at:
@@ -181,7 +186,7 @@ def batch_entry(entries: Sequence[dict[str, Any]], written_at: Timestamp) -> dic
     """Returns the item that names the events of a batch. Readers ignore an event that another batch named before."""
     first_id = entries[0]["eventId"]["S"]
     texts = {
-        "orderId": _sharded(batches_of(written_at[:10]), first_id),
+        "orderId": sharded(batches_of(written_at[:10]), first_id),
         "sort": f"{written_at}#{first_id}",
         "events": json.dumps([[entry[name]["S"] for name in NAMED] for entry in entries], separators=(",", ":")),
     }
@@ -232,7 +237,3 @@ def _is_kept(name: str) -> bool:
 def _item(texts: dict[str, str], numbers: dict[str, int]) -> dict[str, Any]:
     item = {name: {"S": value} for name, value in texts.items()}
     return item | {name: {"N": str(value)} for name, value in numbers.items()}
-
-
-def _sharded(prefix: str, order_id: str) -> str:
-    return f"{prefix}#{zlib.crc32(order_id.encode()) % SHARDS}"
