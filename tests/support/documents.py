@@ -57,8 +57,16 @@ def follow(
 ) -> "subprocess.CompletedProcess[str]":
     """Runs commands as a reader does who has AWS's tools, but with LocalStack at this port."""
     assert _AWS_VENV.exists(), "the AWS command line is not installed: make setup-aws"
+    environment = {**shell_of_a_reader(port), **(settings or {})}
+    for documented, here in (("4566", str(port)), ("KEY_ID=test", f"KEY_ID={environment['AWS_ACCESS_KEY_ID']}")):
+        text = text.replace(documented, here)
+    command = ["bash", "-exuo", "pipefail", "-c", text]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def shell_of_a_reader(port: int) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = own | {
+    return own | {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret  # LocalStack checks none
         **NO_AWS_FILES,
@@ -69,8 +77,3 @@ def follow(
         "PYTHONDONTWRITEBYTECODE": "",  # uv installs no bytecode, and without any, each aws takes three times as long
         "SAM_CLI_TELEMETRY": "0",
     }
-    environment |= settings or {}
-    for documented, here in (("4566", str(port)), ("KEY_ID=test", f"KEY_ID={environment['AWS_ACCESS_KEY_ID']}")):
-        text = text.replace(documented, here)
-    command = ["bash", "-exuo", "pipefail", "-c", text]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.documents import follow
+from support.documents import shell_of_a_reader
 
 from sagactl.paths import PROJECT
 
@@ -47,8 +47,8 @@ def test_no_program_makes_a_session_before_it_is_isolated(tmp_path: Path, progra
 
 
 def test_neither_does_one_change_what_a_reader_of_the_documentation_runs() -> None:
-    told = set(follow("env", 4599).stdout.splitlines())
-    assert {f"AWS_CONFIG_FILE={os.devnull}", f"AWS_SHARED_CREDENTIALS_FILE={os.devnull}"} <= told
+    shell = shell_of_a_reader(4599)
+    assert shell["AWS_CONFIG_FILE"] == shell["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
 
 def test_httpx_reads_no_proxy() -> None:
