@@ -13,8 +13,8 @@ from explore.world import KILLED, ONE_REFUSED, PUT_REFUSED, Case, World, case, q
 
 BUDGETS = [
     (Budget(), EVERY_WORLD),
-    (Budget(repeats=1), EVERY_WORLD),
-    (Budget(losses=2), EVERY_WORLD),
+    (Budget(repeats=1), EVERY_WAY),
+    (Budget(losses=2), EVERY_WAY),
     (Budget(), TWO_VERSIONS),
     (Budget(crashes=1, repeats=1, watchdog=False), EVERY_WAY),
     (Budget(conflicts=1, crashes=1, watchdog=False), EVERY_WAY),
