@@ -301,6 +301,9 @@ def test_the_keyboard_does_everything_and_the_focus_is_visible(page: Page) -> No
     page.keyboard.press("Enter")
     expect(page.locator("#story-status")).to_contain_text("FAILED", timeout=TIMEOUT_MS)
     page.locator("#sequence [role=button]").first.focus()
+    drawn = str(page.locator("#sequence").get_attribute("viewBox"))
+    page.set_viewport_size({"width": 700, "height": 900})  # it is drawn again, as when an event comes
+    expect(page.locator("#sequence")).not_to_have_attribute("viewBox", drawn)
     page.keyboard.press("Enter")
     expect(page.locator("#timeline details[open] pre")).to_contain_text('"eventType": "OrderCreated"')
 

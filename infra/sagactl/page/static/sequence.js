@@ -14,7 +14,7 @@ const LINE_IN_ROW = 28;
 const LABEL_WIDTH = 92; // about the longest name's
 const NAME_LENGTH_MAX = 12;
 
-/** Calls `open` with an event's number when it is chosen in the diagram. */
+/** Calls `open` with an event's number when it is chosen in the diagram. The focus stays on its event. */
 export function drawSequence(story, open) {
   const width = Math.max(WIDTH_MIN, byId("story-shown").clientWidth);
   const height = HEAD_HEIGHT + ROW_HEIGHT * story.events.length + FOOT_HEIGHT;
@@ -32,10 +32,12 @@ export function drawSequence(story, open) {
     return drawEvent(event, () => open(number), { columns, width, timesWidth, top });
   });
   const diagram = byId("sequence");
+  const focusedId = document.activeElement?.closest("#sequence [role=button]")?.dataset.id;
   diagram.setAttribute("viewBox", `0 0 ${width} ${height}`);
   diagram.setAttribute("height", height);
   diagram.classList.toggle("tight", isTight);
   diagram.replaceChildren(...lifelines, ...rows);
+  rows.find((row) => row.dataset.id === focusedId)?.focus({ preventScroll: true });
 }
 
 /** Somebody else may have put an event on the bus, under a name of their own. */
@@ -90,6 +92,7 @@ function rowAttributes(event, open) {
     class: `told ${lookOf(event)}${again}`,
     role: "button",
     tabindex: 0,
+    "data-id": event.eventId,
     "aria-label": `${nameText(event)}, ${whoText(event)}, after ${after}`,
     onclick: open,
     onkeydown: (pressed) => openByKey(pressed, open),
