@@ -109,7 +109,7 @@ class Watcher(threading.Thread):
             while not self.is_over:
                 self._look()
                 time.sleep(_LOOK_SECONDS)
-        except Exception as error:  # noqa: BLE001  # raised where someone waits
+        except Exception as error:  # noqa: BLE001  # whatever ends this thread is raised in `closed`
             self.failure = error
             for event in list(self.waited_for.values()):
                 event.set()

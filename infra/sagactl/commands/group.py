@@ -49,7 +49,7 @@ class LazyGroup(TyperGroup):
         except KeyboardInterrupt:
             err.print("Interrupted.")
             raise typer.Exit(_INTERRUPTED) from None
-        except Exception as error:
+        except Exception as error:  # the SDK's errors, whose classes can't be named without importing it; others go on
             if refused := aws_refusal(error):
                 _fail(str(refused))
             raise

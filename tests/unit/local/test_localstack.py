@@ -91,8 +91,8 @@ def without_mapped_addresses(request: pytest.FixtureRequest, monkeypatch: pytest
     monkeypatch.setattr(socket, "socket", Socket)
 
 
-@pytest.mark.skipif(not localstack._has_mapped_addresses(), reason="not on this machine")
-def test_localstack_is_given_no_ipv4_address_with_which_it_would_listen_at_all() -> None:
+def test_localstack_is_given_no_ipv4_address_with_which_it_would_listen_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localstack, "_has_mapped_addresses", lambda: True)
     settings = environment()
     assert settings["GATEWAY_LISTEN"] == f"[::ffff:127.0.0.1]:{PORT}"
     assert "GATEWAY_SERVER" not in settings
