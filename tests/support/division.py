@@ -2,10 +2,12 @@
 
 Those on LocalStack wait more than they work. One process has most of them; another has the browser's and then the
 documentation's, which take as long; each has a deployment of its own. The others are given out by the file: the
-explorer's first, as what one test of it works out, the next looks up.
+explorer's first, as what one test of it works out, the next looks up. Two folders have one DynamoDB Local each, which
+takes seconds to start, for all their tests; so each is one process's.
 """
 
 FIRST = 0
+_TOGETHER = ("contract", "bench")
 _DOCUMENTATION = "tests/localstack/test_documents.py"
 _TURNS = {"localstack": FIRST, "browser": FIRST, "explore": 1, "unit": 3}  # by folder; 2 for all others
 
@@ -19,7 +21,7 @@ def share(nodeid: str) -> str:
     """Returns the name of what one process does as a whole."""
     if nodeid.startswith(_DOCUMENTATION):
         return "browser"
-    if turn(nodeid) == FIRST:
+    if turn(nodeid) == FIRST or _folder(nodeid) in _TOGETHER:
         return _folder(nodeid)
     return nodeid.partition("::")[0]
 
