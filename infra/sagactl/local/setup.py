@@ -118,10 +118,13 @@ def _say_that_it_waits() -> None:
 
 def _install_all(names: Sequence[str]) -> None:
     saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
-    _prepare(saga)
+    of_npm = [part for part in others if part.is_movable]  # they need nothing of Python's
+    of_uv = [part for part in others if not part.is_movable]
     with ThreadPoolExecutor() as pool:
-        under_way = [pool.submit(_install, part) for part in (saga, *others)]
+        under_way = [pool.submit(_install, part) for part in of_npm]
         try:
+            _prepare(saga)
+            under_way += [pool.submit(_install, part) for part in (saga, *of_uv)]
             wait(under_way, return_when="FIRST_EXCEPTION")
         finally:
             failed = [one for one in under_way if one.done() and one.exception()]

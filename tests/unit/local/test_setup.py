@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.driver import eventually
 
 from sagactl.errors import SagaError
 from sagactl.local import child, localstack, locks, programs, setup
@@ -191,6 +192,25 @@ def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.Monk
     with pytest.raises(SagaError, match="a tool failed: error: no way"):
         setup.install([])
     assert (folder / "setup.log").read_text() == "error: no way\n"
+
+
+def test_what_needs_no_uv_is_installed_while_the_environment_is_made(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    def tool() -> None:
+        setup._run("a tool", ["/bin/sh", "-c", "touch started; exec sleep 60"], {"PATH": os.environ["PATH"]}, folder)
+
+    def prepare(_: Part) -> None:
+        eventually((folder / "started").exists, "the tool's start")
+        raise SagaError("no pip", "Install it")
+
+    by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", tool, is_movable=True)
+    monkeypatch.setattr(setup, "parts", lambda _: [part(folder), by_npm])
+    monkeypatch.setattr(setup, "check_machine", lambda: None)
+    monkeypatch.setattr(setup, "_prepare", prepare)
+    with pytest.raises(SagaError, match="no pip"):
+        setup.install([])
+    assert not by_npm.mark.exists(), "the tool was not ended"
 
 
 @pytest.fixture
