@@ -46,5 +46,8 @@ type Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 type QuantityOrZero = Annotated[int, Meta(ge=0, le=10_000)]
 type Reason = Annotated[Text, Meta(max_length=100)]
 
+IDEMPOTENCY_KEY = r"[\x20-\x7e]{1,255}"
+"""Of the header with which an order is placed once, however often it is asked for."""
+
 CANCELLED = "cancelled by the customer"
 """The reason of an order that its customer cancelled."""

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from msgspec.structs import astuple, replace
 
 from contracts.events import OrderCancelled, OrderCreated
+from contracts.values import IDEMPOTENCY_KEY
 from order.app import service
 from order.reactions import Order
 from order.triggers import PlaceOrder, cancel, create
@@ -177,7 +178,7 @@ def new_order_id() -> UUID:
     key = app.current_event.headers.get("Idempotency-Key")
     if key is None:
         return uuid4()
-    if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
+    if not re.fullmatch(IDEMPOTENCY_KEY, key):
         raise HttpError(HTTPStatus.BAD_REQUEST, "Idempotency-Key: expected 1 to 255 printable ASCII characters")
     context = app.current_event.request_context
     account_id = context.identity.account_id or context.account_id  # the caller's, if it signed, or else the API's

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sagactl.design.template import TEMPLATE
-from sagactl.stack.parameters import is_allowed
+from sagactl.stack.parameters import allowed, is_allowed
 
 PARAMETERS = TEMPLATE["Parameters"]
 WHOLE = ["ShippingCapacity", "DeadlineSeconds", "ApiBurstLimit", "JournalDays", "ArchiveDays"]
@@ -22,6 +22,23 @@ def test_what_is_no_whole_number_is_refused(name: str, value: str) -> None:
 def test_all_other_numbers_may_have_decimals_or_are_chosen_from_a_list() -> None:
     numbers = {name for name, each in PARAMETERS.items() if each["Type"] == "Number" and "AllowedValues" not in each}
     assert numbers == {*DECIMAL}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_taken"),
+    [
+        ({"Type": "Number"}, "-1.5", True),
+        ({"Type": "Number"}, "ten", False),
+        ({"Type": "Number", "MinValue": 0}, "-1", False),
+        ({"Type": "String"}, "any\nthing", True),
+        ({"Type": "String", "AllowedPattern": "[a-z]"}, "A", False),
+    ],
+)
+def test_a_parameter_takes_what_the_template_does_not_rule_out(
+    parameter: dict[str, Any], value: str, is_taken: bool
+) -> None:
+    assert is_allowed(parameter, value) == is_taken
+    assert allowed(parameter)
 
 
 TURNED_ON = [

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from contracts.values import IDEMPOTENCY_KEY
 from sagactl.commands.options import STACK_NAME, Aws, Json, Port, StackName
 from sagactl.commands.waiting import Wait, closed_order, sentence
 from sagactl.stack import shop
 from sagactl.stack.deployed_stack import find
 from sagactl.terminal import result
-
-KEY = r"[\x20-\x7e]{1,255}"  # that of POST /orders
 
 Product = Annotated[str, typer.Option(help="The product's ID, such as item-001; see saga stock list.")]
 Quantity = Annotated[int, typer.Option(help="Units, from 1 to 10,000.")]
@@ -33,7 +32,7 @@ def order(
     as_json: Json = False,
 ) -> None:
     """Place an order."""
-    if key is not None and not re.fullmatch(KEY, key):
+    if key is not None and not re.fullmatch(IDEMPOTENCY_KEY, key):
         raise typer.BadParameter("an Idempotency-Key has 1 to 255 printable ASCII characters", param_hint="'--key'")
     if key is not None and via == "bus":
         raise typer.BadParameter("only the API knows a key; leave out --via bus", param_hint="'--key'")

@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
 
-from contracts.values import Amount, ProductId, Quantity, Reason
+from contracts.values import IDEMPOTENCY_KEY, Amount, ProductId, Quantity, Reason
 from order.reactions import Order
 from order.triggers import PlaceOrder
 from saga.event import OrderId, Timestamp
@@ -125,7 +125,7 @@ def _post() -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "description": "A request with a key that was used before returns the order placed then, and places no other.",
-        "schema": {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
+        "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY}$"},
     }
     placed = _answer(
         "The order is recorded, and OrderCreated is told, or may have been. GET returns its status from then on.",

@@ -8,6 +8,7 @@ from typing import Any
 from sagactl.design.template import TEMPLATE
 from sagactl.errors import SagaError
 
+_ANYTHING = "(?s).*"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -32,8 +33,9 @@ def is_allowed(parameter: Mapping[str, Any], value: str) -> bool:
     if "AllowedValues" in parameter:
         return value in map(str, parameter["AllowedValues"])
     if parameter["Type"] == "Number":
-        return bool(_NUMBER.fullmatch(value)) and Decimal(value) >= Decimal(str(parameter["MinValue"]))
-    return bool(re.fullmatch(parameter["AllowedPattern"], value))
+        least = str(parameter.get("MinValue", "-Infinity"))
+        return bool(_NUMBER.fullmatch(value)) and Decimal(value) >= Decimal(least)
+    return bool(re.fullmatch(parameter.get("AllowedPattern", _ANYTHING), value))
 
 
 def allowed(parameter: Mapping[str, Any]) -> str:
@@ -41,5 +43,5 @@ def allowed(parameter: Mapping[str, Any]) -> str:
     if "AllowedValues" in parameter:
         return f"one of {', '.join(map(str, parameter['AllowedValues']))}"
     if parameter["Type"] == "Number":
-        return f"a number, {parameter['MinValue']} or more"
-    return str(parameter.get("ConstraintDescription", f"what matches {parameter['AllowedPattern']}"))
+        return f"a number, {parameter['MinValue']} or more" if "MinValue" in parameter else "a number"
+    return str(parameter.get("ConstraintDescription", f"what matches {parameter.get('AllowedPattern', _ANYTHING)}"))
