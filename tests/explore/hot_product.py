@@ -20,7 +20,6 @@ type Plan = Callable[[Units, int], Units | None]
 class Order(NamedTuple):
     wanted: int
     first: int  # the part that its ID chooses
-    is_cancelled: bool = False
     status: str = "NEW"
     seen: Units = ()
     taken: Units = ()
@@ -74,7 +73,7 @@ def step(design: Design, parts: Units, order: Order) -> tuple[Units, Order] | No
             if min(left) < 0:
                 return parts, order._replace(status="NEW")
             return left, order._replace(status="RESERVED")
-        case "RESERVED" if order.is_cancelled:
+        case "RESERVED":  # it may be cancelled at any time, or never: then the others go on before this
             return tuple(map(int.__add__, parts, order.taken)), order._replace(status="RELEASED")
     return None
 
@@ -138,7 +137,7 @@ def violations(start: State, state: State) -> Iterator[str]:
 def starts(parts: int, units: int, orders: int) -> Iterator[State]:
     """Every way to have at most so many units in the parts, and orders for one or two of them."""
     stocks = itertools.product(range(units + 1), repeat=parts)
-    kinds = [Order(*kind) for kind in itertools.product((1, 2), range(parts), (False, True))]
+    kinds = [Order(*kind) for kind in itertools.product((1, 2), range(parts))]
     for stock, wanted in itertools.product(stocks, itertools.combinations_with_replacement(kinds, orders)):
         yield State(stock, wanted)
 
