@@ -25,7 +25,7 @@ from saga.sdk import ATTEMPTS
 from sagactl.local.functions import CONTEXT, load
 from sagactl.local.in_process import request
 
-READ_SECONDS = 0.2  # instead of two, to spare time
+READ_SECONDS = 0.2  # instead of two, to spare time: only where it makes no difference that an answer is as late as that
 ORDER = {"productId": "apple", "quantity": 1, "amount": 1}
 ANSWERS: dict[str, Any] = {
     "GetItem": {"Item": {"productId": {"S": "apple"}, "available": {"N": "9"}}},
@@ -101,9 +101,7 @@ class Handler(BaseHTTPRequestHandler):
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     """What functions that are loaded from now on call; the SDK's pauses are skipped."""
     with Endpoint() as endpoint:
-        threading.Thread(target=endpoint.serve_forever, daemon=True).start()
-        short = sdk.CONFIG.merge(Config(read_timeout=READ_SECONDS))
-        monkeypatch.setattr(sdk, "CONFIG", short)
+        threading.Thread(target=endpoint.serve_forever, args=(0.05,), daemon=True).start()
         monkeypatch.setattr(time, "sleep", lambda _: None)
         with patch.dict(os.environ, AWS_ENDPOINT_URL=endpoint.url):
             yield endpoint
@@ -111,7 +109,14 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         endpoint.shutdown()
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that are loaded from now on do not wait long for what hangs each time."""
+    monkeypatch.setattr(sdk, "CONFIG", sdk.CONFIG.merge(Config(read_timeout=READ_SECONDS)))
+
+
 @pytest.mark.parametrize("hanging", ["GetItem", "PutItem", "PutEvents"])
+@pytest.mark.usefixtures("_impatient")
 def test_an_event_is_given_up_with_a_log_line_and_a_metric(
     endpoint: Endpoint, logged: Logged, counted: Counted, hanging: str
 ) -> None:
@@ -124,6 +129,7 @@ def test_an_event_is_given_up_with_a_log_line_and_a_metric(
     assert counted()["Failures"] == 1
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_post_is_given_up_with_the_orders_id_a_log_line_and_a_metric(
     endpoint: Endpoint, logged: Logged, counted: Counted
 ) -> None:
@@ -138,6 +144,7 @@ def test_a_post_is_given_up_with_the_orders_id_a_log_line_and_a_metric(
     assert counted()["Failures"] == 1
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_post_that_may_have_been_told_is_accepted(endpoint: Endpoint, logged: Logged, counted: Counted) -> None:
     """Whoever is told that it failed, and posts again without a key, would order twice."""
     http = load("order.http")
@@ -160,6 +167,7 @@ def test_a_post_that_eventbridge_throttles_is_not_accepted(endpoint: Endpoint) -
 
 
 @pytest.mark.parametrize("hanging", ["GetItem", "PutItem", "PutEvents"])
+@pytest.mark.usefixtures("_impatient")
 def test_a_cancellation_that_may_not_have_been_told_is_asked_for_again(
     endpoint: Endpoint, counted: Counted, hanging: str
 ) -> None:
@@ -172,6 +180,7 @@ def test_a_cancellation_that_may_not_have_been_told_is_asked_for_again(
     assert counted()["Failures"] == 1
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_status_that_can_not_be_read_is_no_order_that_is_not_there(endpoint: Endpoint) -> None:
     http = load("order.http")
     endpoint.hangs = {"GetItem"}
