@@ -25,7 +25,7 @@ from saga.sdk import ATTEMPTS
 from sagactl.local.functions import CONTEXT, load
 from sagactl.local.in_process import request
 
-READ_SECONDS = 0.2  # instead of two, to spare time: only where it makes no difference that an answer is as late as that
+READ_SECONDS = 0.5  # instead of two, to spare time: only where it makes no difference that an answer is as late as that
 ORDER = {"productId": "apple", "quantity": 1, "amount": 1}
 ANSWERS: dict[str, Any] = {
     "GetItem": {"Item": {"productId": {"S": "apple"}, "available": {"N": "9"}}},
