@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -81,38 +81,41 @@ def run(
     return Run(latencies, outcomes, seconds)
 
 
-class Watcher(threading.Thread):
-    """A thread that reads all orders that anyone waits for in one request, again and again."""
+class Watcher:
+    """Reads all orders that anyone waits for in one request, again and again. `looking` is its thread's result."""
+
+    looking: Future[None]
 
     def __init__(self, client: Any, table: str) -> None:
-        super().__init__(daemon=True)
         self.client = client
         self.table = table
         self.waited_for: dict[str, threading.Event] = {}
         self.statuses: dict[str, str] = {}
         self.is_over = False
-        self.failure: Exception | None = None  # why it reads no further
 
     def closed(self, order_id: str) -> str:
-        """Waits until the order is closed, and returns its status. Raises SagaError if it stays open."""
+        """Waits until the order is closed, and returns its status.
+
+        Raises SagaError if it stays open, and whatever ended the watcher's thread.
+        """
         event = self.waited_for.setdefault(order_id, threading.Event())
-        in_time = self.failure or event.wait(CLOSE_TIMEOUT_SECONDS)
-        if self.failure:
-            raise self.failure
+        in_time = self.looking.done() or event.wait(CLOSE_TIMEOUT_SECONDS)
+        if self.looking.done():
+            self.looking.result()
         if not in_time:
             message = f"Order {order_id} is still open after {CLOSE_TIMEOUT_SECONDS} s"
             raise SagaError(message, "Look at it: saga orders --open")
         return self.statuses[order_id]
 
     def run(self) -> None:
-        try:
-            while not self.is_over:
-                self._look()
-                time.sleep(_LOOK_SECONDS)
-        except Exception as error:  # noqa: BLE001  # whatever ends this thread is raised in `closed`
-            self.failure = error
-            for event in list(self.waited_for.values()):
-                event.set()
+        while not self.is_over:
+            self._look()
+            time.sleep(_LOOK_SECONDS)
+
+    def wake_all(self, _: Future[None]) -> None:
+        """Lets whoever waits find out that nothing is read any more."""
+        for event in list(self.waited_for.values()):
+            event.set()
 
     def _look(self) -> None:
         for order_ids in itertools.batched(list(self.waited_for), _KEYS_MAX, strict=False):
@@ -132,9 +135,10 @@ class Watcher(threading.Thread):
 def watching(client: Any, table: str) -> Iterator[Watcher]:
     """Runs a Watcher of the order table during the block."""
     watcher = Watcher(client, table)
-    watcher.start()
-    try:
-        yield watcher
-    finally:
-        watcher.is_over = True
-        watcher.join()
+    with ThreadPoolExecutor(1) as pool:
+        watcher.looking = pool.submit(watcher.run)
+        watcher.looking.add_done_callback(watcher.wake_all)
+        try:
+            yield watcher
+        finally:
+            watcher.is_over = True

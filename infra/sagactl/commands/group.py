@@ -8,7 +8,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from sagactl.errors import SagaError
-from sagactl.stack.refusals import aws_refusal
+from sagactl.stack.refusals import aws_refusal, sdk_errors
 from sagactl.terminal import err, plain
 
 _INTERRUPTED = 130  # as shells say it
@@ -49,10 +49,8 @@ class LazyGroup(TyperGroup):
         except KeyboardInterrupt:
             err.print("Interrupted.")
             raise typer.Exit(_INTERRUPTED) from None
-        except Exception as error:  # the SDK's errors, whose classes can't be named without importing it; others go on
-            if refused := aws_refusal(error):
-                _fail(str(refused))
-            raise
+        except sdk_errors() as error:
+            _fail(str(aws_refusal(error)))
 
 
 def _fail(message: str) -> NoReturn:

@@ -151,12 +151,12 @@ def _stack(where: Target) -> dict[str, Any]:
         stacks = where.client("cloudformation").describe_stacks(StackName=where.stack_name)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
-            raise (aws_refusal(error) or error) from error
+            raise aws_refusal(error) from error
         place = where.endpoint_url or "AWS"
         message = f"There is no stack named {where.stack_name} at {place}"
         raise SagaError(message, "Deploy it: saga deploy") from None
     except BotoCoreError as error:
-        raise (aws_refusal(error) or error) from error
+        raise aws_refusal(error) from error
     found: dict[str, Any] = stacks[0]
     return found
 

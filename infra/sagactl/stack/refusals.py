@@ -24,18 +24,20 @@ _OTHER = "Check the credentials and the region"
 _SERVER_ERROR = 500
 
 
-def aws_refusal(error: Exception) -> SagaError | None:
-    """Returns an error of AWS's SDK as a SagaError; None if it is another's."""
+def sdk_errors() -> tuple[type[Exception], ...]:
+    """Returns the classes of the errors of AWS's SDK; none as long as it is not imported."""
     sdk: Any = sys.modules.get("botocore.exceptions")
-    if sdk is None:
-        return None
+    return (sdk.ClientError, sdk.BotoCoreError) if sdk else ()
+
+
+def aws_refusal(error: Exception) -> SagaError:
+    """Returns an error of AWS's SDK as a SagaError."""
+    sdk: Any = sys.modules["botocore.exceptions"]
     if isinstance(error, sdk.ClientError):
         return _refused(error)
     if isinstance(error, (sdk.ConnectionError, sdk.HTTPClientError)):
         return _unreached(error)
-    if isinstance(error, sdk.BotoCoreError):
-        return _not_asked(error)
-    return None
+    return _not_asked(error)
 
 
 def _refused(error: Any) -> SagaError:

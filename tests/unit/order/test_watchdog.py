@@ -154,16 +154,17 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("late_orders", "minutes", "ships"), [(100_000, 10, False), (10_000, 1, True)])
+@pytest.mark.parametrize("ships", [True, False])
 @pytest.mark.usefixtures("_quiet")
-def test_a_backlog_of_100_000_is_through_in_10_minutes(late_orders: int, minutes: int, ships: bool) -> None:
+def test_a_backlog_of_100_000_is_through_in_10_minutes(ships: bool) -> None:
     """As after an outage of half an hour at 50 orders a second; also if shipping stays away."""
+    late_orders = 100_000
     aws = Simulated([late(number // 50) for number in range(late_orders)], NOW, ships=ships)
     runs = 0
     while len(aws.told) < late_orders:
         aws.run()
         runs += 1
-        assert runs <= minutes
+        assert runs <= 10
     assert aws.left == (0 if ships else late_orders)
 
 
