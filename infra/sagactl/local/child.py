@@ -3,7 +3,9 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from sagactl.local import locks
 from sagactl.signals import uninterrupted
 
+_AGAIN_S = 0.05
 _running: set[int] = set()  # process groups
 
 
@@ -49,10 +52,12 @@ def run(
     return subprocess.CompletedProcess(command, process.returncode, printed or "")
 
 
-def end_all() -> None:
-    """Kills what other threads run."""
-    for group in list(_running):
-        _kill(group)
+def end_all(threads: Sequence[Future[Any]]) -> None:
+    """Kills what these threads run, and what they still start, until each of them has ended."""
+    while not all(thread.done() for thread in threads):
+        for group in list(_running):
+            _kill(group)
+        time.sleep(_AGAIN_S)
 
 
 def _kill(group: int) -> None:

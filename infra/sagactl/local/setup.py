@@ -129,7 +129,7 @@ def _install_all(names: Sequence[str]) -> None:
         finally:
             failed = [one for one in under_way if one.done() and one.exception()]
             pool.shutdown(wait=False, cancel_futures=True)
-            child.end_all()
+            child.end_all(under_way)
     for one in failed:
         one.result()
 

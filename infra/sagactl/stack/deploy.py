@@ -73,14 +73,13 @@ def deploy(
 @contextmanager
 def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
     """Does the work in another thread. What interrupts the block ends the programs that it runs."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        yield pool.submit(work)
-    except BaseException:
-        child.end_all()
-        raise
-    finally:
-        pool.shutdown(wait=False)
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(work)
+        try:
+            yield under_way
+        except BaseException:
+            child.end_all([under_way])
+            raise
 
 
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:

@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -211,6 +213,31 @@ def test_what_needs_no_uv_is_installed_while_the_environment_is_made(
     with pytest.raises(SagaError, match="no pip"):
         setup.install([])
     assert not by_npm.mark.exists(), "the tool was not ended"
+
+
+def test_what_is_about_to_start_when_a_tool_fails_is_ended_too(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    has_failed = threading.Event()
+
+    def late() -> None:
+        has_failed.wait()
+        time.sleep(0.1)  # by then, what ran is ended
+        for _ in range(2):
+            with suppress(SagaError):
+                setup._run("a tool", ["/bin/sleep", "60"], {}, folder)
+        raise SagaError("ended", "Again")
+
+    def fail(_: Part) -> None:
+        has_failed.set()
+        raise SagaError("no pip", "Install it")
+
+    by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", late, is_movable=True)
+    monkeypatch.setattr(setup, "parts", lambda _: [part(folder), by_npm])
+    monkeypatch.setattr(setup, "check_machine", lambda: None)
+    monkeypatch.setattr(setup, "_prepare", fail)
+    started = time.monotonic()
+    with pytest.raises(SagaError, match="no pip"):
+        setup.install([])
+    assert time.monotonic() - started < 60
 
 
 @pytest.fixture
