@@ -7,9 +7,11 @@ from typing import Any
 
 import boto3
 from cachetools import TTLCache
+from localstack.runtime import hooks
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
 from localstack.services.dynamodb import utils as dynamodb_utils
 from localstack.services.lambda_.invocation import lambda_models
+from localstack.utils.aws import aws_stack
 
 _RESOURCE_TIMEOUT_SECONDS = 300
 _PAUSE_SECONDS = 0.1
@@ -35,6 +37,7 @@ class _Locked(TTLCache):
             super().__setitem__(key, value)
 
 
+@hooks.on_infra_start()
 def apply() -> None:
     # Queries of an index that come at once broke the cache of the tables' schemas: all later ones failed with KeyError.
     dynamodb_utils.SCHEMA_CACHE = _Locked(maxsize=50, ttl=20)
@@ -42,3 +45,5 @@ def apply() -> None:
     ResourceProviderExecutor.deploy_loop.__defaults__ = (_RESOURCE_TIMEOUT_SECONDS, _PAUSE_SECONDS)
     # At each look, Lambda made a client of S3 to sign the address of the code. That takes a tenth of a second.
     lambda_models.boto3 = SimpleNamespace(client=functools.cache(boto3.client))
+    # Each service asks a session of its own which regions there are, and each session reads a large file for that.
+    aws_stack.boto3 = SimpleNamespace(Session=functools.cache(boto3.Session), session=boto3.session)

@@ -18,7 +18,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import patches
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
@@ -28,8 +27,6 @@ from runtime_process import Answer, Invocation, RuntimeFailed, RuntimeProcess
 _LOAD_TIMEOUT_SECONDS = 20
 _INHERITED = ("LD_LIBRARY_PATH", "PATH", "LAMBDA_PROCESS_MARK")  # Python itself may need the first
 _PYTHON = os.environ.get("LAMBDA_PROCESS_PYTHON", sys.executable)
-
-patches.apply()
 
 
 class UnzippedCode:

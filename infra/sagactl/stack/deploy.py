@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sagactl import environment
 from sagactl.design.template import TEMPLATE, parsed
@@ -26,6 +27,7 @@ from sagactl.stack.parameters import check_parameters
 
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
+_PACKED = "packed.json"
 _CODE = r"(?m)^( *CodeUri: ){}$"
 Progress = Callable[[str], AbstractContextManager[None]]
 
@@ -59,7 +61,8 @@ def deploy(
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
         bucket_options = _build_and_prepare(where, options, step=step, start=start, verbose=verbose)
-        deploying = ["deploy", "--stack-name", where.stack_name, *options, *bucket_options]
+        template = ["--template-file", str(BUILD / _PACKED), "--config-file", str(PROJECT / "samconfig.toml")]
+        deploying = ["deploy", "--stack-name", where.stack_name, *template, *options, *bucket_options]
         with (
             step("Deploying the stack (sam deploy)"),
             _meanwhile(lambda: sam(where, deploying, verbose=verbose)) as deployed,
@@ -107,6 +110,26 @@ def compile_bytecode() -> None:
     compiled = child.run([*command, *filter(Path.is_dir, BUILD.iterdir())], environment.machine(), PROJECT)
     if compiled.returncode:
         raise SagaError(f"The functions can't be compiled: {compiled.stdout.strip()}", "Mend it, then: saga deploy")
+
+
+def pack() -> None:
+    """Writes what was built as sam deploy has the least to do with it: the code in archives, the template in JSON.
+
+    It would pack a folder once for each function, and read YAML in Python, five times.
+    """
+    template = parsed((BUILD / "template.yaml").read_text())
+    for folder in filter(Path.is_dir, BUILD.iterdir()):
+        with ZipFile(BUILD / f"{folder.name}.zip", "w", ZIP_DEFLATED) as archive:
+            for path in sorted(filter(Path.is_file, folder.rglob("*"))):
+                entry = ZipInfo(str(path.relative_to(folder)))  # without its time: the same code is the same archive
+                entry.external_attr = path.stat().st_mode << 16
+                archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED)
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        code = properties.get("CodeUri")
+        if isinstance(code, str) and (BUILD / code).is_dir():
+            properties["CodeUri"] = f"{code}.zip"
+    (BUILD / _PACKED).write_text(json.dumps(template, default=str))  # a date, such as a policy's version, is text there
 
 
 def built_code(function: str) -> Path:
@@ -200,6 +223,7 @@ def _build_with_bytecode(where: Target, options: Sequence[str], *, verbose: bool
         return
     build(where, options, verbose=verbose)
     compile_bytecode()
+    pack()
     built.write_text(made_from)
 
 

@@ -43,6 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(deploy, "local_bucket", lambda _: [])
     monkeypatch.setattr(deploy, "_load_services", lambda _: None)
     monkeypatch.setattr(deploy, "compile_bytecode", lambda: None)
+    monkeypatch.setattr(deploy, "pack", lambda: None)
     monkeypatch.setattr(Target, "check", lambda _: None)
     stack = {"Outputs": [{"OutputKey": "ApiId", "OutputValue": "id"}, {"OutputKey": "ApiStage", "OutputValue": "v1"}]}
     parameters = deploy.template_defaults() | {"Architecture": deploy.architecture(), "PaymentLimit": "5"}

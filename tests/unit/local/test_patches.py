@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import pytest
+
 from sagactl.paths import LOCALSTACK, PROJECT
 
 AT_ONCE = """
@@ -35,9 +37,32 @@ for thread in threads:
 print(most)
 """
 
+REGIONS = """
+import patches
+from botocore.loaders import JSONFileLoader
+from localstack.services.stores import RegionBundle
+from localstack.services.sqs.models import SqsStore
+from localstack.services.events.models import EventsStore
 
-def test_the_schemas_of_tables_are_looked_up_by_one_thread_at_a_time() -> None:
-    command = [str(LOCALSTACK / "venv/bin/python"), "-c", AT_ONCE]
+read = []
+load_file = JSONFileLoader.load_file
+
+def count(self, path):
+    read.append(path)
+    return load_file(self, path)
+
+JSONFileLoader.load_file = count
+patches.apply()
+for name, store in (("sqs", SqsStore), ("events", EventsStore)):
+    assert "us-east-1" in RegionBundle(name, store, True, "000000000000", {}).valid_regions
+print(sum(path.endswith("/endpoints") for path in read))
+"""
+
+
+@pytest.mark.parametrize("script", [AT_ONCE, REGIONS])
+def test_that_is_done_once(script: str) -> None:
+    """Tables' schemas are looked up by one thread at a time; AWS's regions are read once for all services."""
+    command = [str(LOCALSTACK / "venv/bin/python"), "-c", script]
     own = os.environ | {"PYTHONPATH": str(PROJECT / "infra/localstack")}
     ran = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (0, "1\n"), ran.stderr

@@ -1,10 +1,13 @@
 """What `saga deploy` builds, and does to what sam has built."""
 
+import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -103,6 +106,24 @@ def test_functions_with_the_same_code_are_packed_once(where: Target, ran: list[s
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"OrderFunction", "Other"}
     assert deploy.built_code("PaymentFunction") == deploy.built_code("OrderFunction") == tmp_path / "OrderFunction"
     assert deploy.built_code("Other") == tmp_path / "Other"
+    packed = json.loads((tmp_path / "packed.json").read_text())["Resources"]
+    of_order, of_payment, of_other = (packed[name]["Properties"]["CodeUri"] for name in packed)
+    assert of_order == of_payment == "OrderFunction.zip"
+    assert of_other == "Other.zip"
+    with ZipFile(tmp_path / of_other) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {"order/app.py": b"answer = 43\n"}
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_the_same_code_is_packed_the_same_whenever_it_is_built(where: Target, ran: list[str], tmp_path: Path) -> None:
+    """Or Lambda and S3 would take it for new code."""
+    deploy.deploy(where, {})
+    before = (tmp_path / "Other.zip").read_bytes()
+    build(tmp_path)
+    os.utime(tmp_path / "Other/order/app.py", (0, 10**9))
+    deploy.pack()
+    assert ran == ["build", "deploy"]
+    assert (tmp_path / "Other.zip").read_bytes() == before
 
 
 @pytest.mark.usefixtures("uncompiled")
