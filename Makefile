@@ -25,16 +25,18 @@ INSTALL := @is_313() { "$$1" -S -c 'import sys; sys.exit(sys.version_info[:2] !=
     ! command -v python3.13 > /dev/null || python3.13 --version; exit 1; }; \
   PYTHONPATH=infra exec "$$python" -S -m sagactl.local.setup
 
-.PHONY: setup
+.PHONY: setup setup-saga
 setup: ## Install all that the saga command and the tests need, inside this folder
+	$(INSTALL) dev
+setup-saga:
 	$(INSTALL)
 
 # What only some targets need.
 setup-%:
-	$(INSTALL) $(subst -, ,$*)
+	$(INSTALL) dev $(subst -, ,$*)
 
 .PHONY: demo
-demo: setup ## Run six orders on a LocalStack of their own, one for each way a saga can go
+demo: setup-saga ## Run six orders on a LocalStack of their own, one for each way a saga can go
 	@.venv/bin/saga demo
 
 .PHONY: test quick
@@ -115,6 +117,7 @@ lock: setup ## Write the lock files again; LOCK=--upgrade takes newer versions
 	@$(COMPILE) $(LOCK) --group uv -o requirements/uv.txt
 	@$(COMPILE) $(LOCK) --group functions -o functions/requirements.txt
 	@$(COMPILE) $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --group uv --constraint requirements/dev.txt -o requirements/saga.txt
 	@for file in requirements/*.in; do $(COMPILE) $(LOCK) "$$file" -o "$${file%.in}.txt"; done
 	@npm install --prefix requirements --package-lock-only --omit-lockfile-registry-resolved \
 	  --no-audit --no-fund --loglevel=error > /dev/null

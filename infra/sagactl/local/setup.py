@@ -6,15 +6,16 @@ if some of it is missing.
 """
 
 import hashlib
-import importlib.util
 import os
 import re
 import shlex
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sagactl.errors import SagaError, check_room, refusal, together
@@ -23,7 +24,8 @@ from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
-_ALWAYS = ("saga", "sam", "lambda", "localstack", "dynamodb", "asyncapi")
+_ALWAYS = ("localstack", "saga", "sam", "lambda", "dynamodb", "asyncapi")
+_AT_ONCE = 2  # environments, in that order: what takes longest has half of the machine from the first
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _REQUIREMENTS = PROJECT / "requirements"
 _PYTHON = VENV / "bin/python"
@@ -85,17 +87,22 @@ class Part:
 
 
 def parts(names: Sequence[str]) -> list[Part]:
-    """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here."""
+    """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here.
+
+    "dev", which the tests and the checks need, is in one environment with what the saga command needs.
+    """
+    saga = _saga("dev.txt")
+    if "dev" not in names and not saga.is_complete:
+        saga = _saga("saga.txt")
     known = {
-        "saga": Part(
-            "saga", [*_locks("uv.txt", "dev.txt"), PROJECT / "pyproject.toml"], VENV / "installed", _saga, [VENV]
-        ),
+        "saga": saga,
+        "dev": saga,
         "npm": _movable("npm", _locks("package.json", "package-lock.json"), _npm, STATE / "npm/node_modules"),
         "dynamodb": _movable("dynamodb", _code("dynamodb"), dynamodb.fetch, dynamodb.LIBRARY),
         "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
     wanted = dict.fromkeys([*_ALWAYS, *names])
-    return [known.get(name) or _environment(name) for name in wanted]
+    return list({part.name: part for part in (known.get(name) or _environment(name) for name in wanted)}.values())
 
 
 def install(names: Sequence[str]) -> None:
@@ -117,18 +124,21 @@ def _say_that_it_waits() -> None:
 
 
 def _install_all(names: Sequence[str]) -> None:
-    saga, *others = [part for part in parts(names) if part.name == "saga" or not part.is_complete]
-    of_npm = [part for part in others if part.is_movable]  # they need nothing of Python's
-    of_uv = [part for part in others if not part.is_movable]
-    with ThreadPoolExecutor() as pool:
-        under_way = [pool.submit(_install, part) for part in of_npm]
+    wanted = parts(names)
+    saga = next(part for part in wanted if part.name == "saga")
+    missing = [part for part in wanted if part is saga or not part.is_complete]
+    of_npm = [part for part in missing if part.is_movable]  # they need nothing of Python's
+    of_uv = [part for part in missing if not part.is_movable]
+    with ThreadPoolExecutor() as by_npm, ThreadPoolExecutor(_AT_ONCE) as by_uv:
+        under_way = [by_npm.submit(_install, part) for part in of_npm]
         try:
             _prepare(saga)
-            under_way += [pool.submit(_install, part) for part in (saga, *of_uv)]
+            under_way += [by_uv.submit(_install, part) for part in of_uv]
             wait(under_way, return_when="FIRST_EXCEPTION")
         finally:
             failed = [one for one in under_way if one.done() and one.exception()]
-            pool.shutdown(wait=False, cancel_futures=True)
+            for pool in (by_npm, by_uv):
+                pool.shutdown(wait=False, cancel_futures=True)
             child.end_all(under_way)
     for one in failed:
         one.result()
@@ -137,9 +147,7 @@ def _install_all(names: Sequence[str]) -> None:
 def check_machine() -> None:
     """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before."""
     problems = []
-    if importlib.util.find_spec("ensurepip") is None:
-        problems.append(SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv"))
-    for check in (check_folder, programs.java, programs.npm):
+    for check in (_own_pip, check_folder, programs.java, programs.npm):
         try:
             check()
         except SagaError as error:
@@ -159,21 +167,24 @@ def check_folder() -> None:
 
 
 def _prepare(saga: Part) -> None:
-    """Makes the environment in which uv is, unless it is only outdated. uv then installs everything else."""
+    """Makes the environment in which uv is, unless it is only outdated. uv then installs everything else.
+
+    Python's own pip installs uv from within its archive: to be installed by itself, it takes longer than all this.
+    """
     if saga.is_only_outdated and _runs(_PYTHON):
         return
-    _run("python -m venv", [_base_python(), "-m", "venv", "--clear", VENV], for_pip_and_uv())
-    pip: list[str | Path] = [
-        _PYTHON,
-        "-m",
-        "pip",
-        "install",
-        "-qqq",
-        "--require-hashes",
-        "-r",
-        _REQUIREMENTS / "uv.txt",
-    ]
-    _run("pip install uv", pip, for_pip_and_uv())
+    _run("python -m venv", [_base_python(), "-m", "venv", "--clear", "--without-pip", VENV], for_pip_and_uv())
+    options = ("-qqq", "--no-compile", "--require-hashes", "-r", _REQUIREMENTS / "uv.txt")
+    _run("pip install uv", [_PYTHON, _own_pip() / "pip", "install", *options], for_pip_and_uv())
+
+
+def _own_pip() -> Path:
+    """The archive of pip that Python has for its environments. Raises SagaError if there is none."""
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(sysconfig.get_path("stdlib"), "ensurepip/_bundled")]
+    for folder in filter(None, folders):
+        for archive in Path(folder).glob("pip-*.whl"):
+            return archive
+    raise SagaError("Python has no ensurepip", "Install it: on Debian and Ubuntu, python3.13-venv")
 
 
 def _install(part: Part) -> None:
@@ -183,9 +194,14 @@ def _install(part: Part) -> None:
         part.complete()
 
 
-def _saga() -> None:
-    _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / "dev.txt")
-    _uv("pip", "install", "--python", VENV, "--no-deps", "--editable", _requirement(PROJECT))
+def _saga(lock: str) -> Part:
+    sources = [*_locks("uv.txt", lock), PROJECT / "pyproject.toml"]
+    return Part("saga", sources, VENV / "installed", lambda: _install_saga(lock), [VENV])
+
+
+def _install_saga(lock: str) -> None:
+    _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / lock)
+    _install_own(VENV, PROJECT)
     _write_launcher(VENV / "bin/saga")
 
 
@@ -217,10 +233,16 @@ def _install_environment(part: Part, folder: Path) -> None:
     _uv("venv", "--clear", "--python", _PYTHON, folder)
     compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
     _uv("pip", "sync", *compiled, "--python", folder, lock)
-    for project in own_code:
-        _uv("pip", "install", "--python", folder, "--no-deps", "--editable", _requirement(project.parent))
+    steps: list[Callable[[], None]] = [partial(_install_own, folder, project.parent) for project in own_code]
     if part.name == "localstack":
-        localstack.index_services()
+        steps.append(localstack.index_services)
+    with ThreadPoolExecutor() as pool:
+        for step in [pool.submit(step) for step in steps]:
+            step.result()
+
+
+def _install_own(folder: Path, project: Path) -> None:
+    _uv("pip", "install", "--python", folder, "--no-deps", "--editable", _requirement(project))
 
 
 def _npm() -> None:

@@ -1,12 +1,15 @@
 """What `make setup` installs again, and what it says when it cannot."""
 
 import os
+import re
 import shutil
 import subprocess
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from support.driver import eventually
 from sagactl.errors import SagaError
 from sagactl.local import child, localstack, locks, programs, setup
 from sagactl.local.setup import Part
+from sagactl.paths import PROJECT
 
 
 @pytest.fixture
@@ -66,6 +70,64 @@ def test_what_was_interrupted_is_not_complete(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         setup._install(part(folder, interrupt))
     assert not part(folder).is_only_outdated
+
+
+@pytest.fixture
+def installs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
+    """The locks that the environment of the saga command is made from, whenever it is."""
+    installs: list[str] = []
+    monkeypatch.setattr(setup, "VENV", folder / "venv")
+    monkeypatch.setattr(setup, "_REQUIREMENTS", folder)
+    monkeypatch.setattr(setup, "_install_saga", installs.append)
+    for name in ("uv.txt", "saga.txt", "dev.txt", "pyproject.toml"):
+        (folder / name).write_text(f"{name}==1\n")
+    return installs
+
+
+def install_saga(*names: str) -> None:
+    saga = next(part for part in setup.parts(names) if part.name == "saga")
+    setup._install(saga)
+
+
+def test_what_the_tests_need_comes_to_what_the_saga_command_needs(installs: list[str]) -> None:
+    install_saga()
+    install_saga()
+    install_saga("dev", "npm")
+    install_saga("npm", "dev")
+    assert installs == ["saga.txt", "dev.txt"]
+
+
+def test_what_the_tests_need_is_not_taken_away_for_the_saga_command(installs: list[str], folder: Path) -> None:
+    install_saga("dev")
+    install_saga()
+    assert installs == ["dev.txt"]
+    (folder / "pyproject.toml").write_text("another")
+    install_saga()
+    assert installs == ["dev.txt", "saga.txt"]
+
+
+def test_all_locks_of_the_saga_command_have_the_same_versions() -> None:
+    uv, saga, dev = (
+        set(re.findall(r"(?m)^\S+==\S+", (PROJECT / f"requirements/{name}.txt").read_text()))
+        for name in ("uv", "saga", "dev")
+    )
+    assert uv < saga < dev
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_pip_is_the_one_that_python_has(monkeypatch: pytest.MonkeyPatch, folder: Path, is_elsewhere: bool) -> None:
+    """Some distributions have it in a folder of their own, and some have it in a package of its own."""
+    wheels = folder / "wheels"
+    (folder / "ensurepip").mkdir()
+    bundled = folder / "ensurepip/_bundled"
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(folder))
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: str(wheels) if is_elsewhere else None)
+    with pytest.raises(SagaError, match=r"no ensurepip\. Install it: on Debian and Ubuntu, python3\.13-venv"):
+        setup._own_pip()
+    archive = (wheels if is_elsewhere else bundled) / "pip-24.2-py3-none-any.whl"
+    archive.parent.mkdir()
+    archive.touch()
+    assert setup._own_pip() == archive
 
 
 @pytest.fixture
@@ -207,7 +269,7 @@ def test_what_needs_no_uv_is_installed_while_the_environment_is_made(
         raise SagaError("no pip", "Install it")
 
     by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", tool, is_movable=True)
-    monkeypatch.setattr(setup, "parts", lambda _: [part(folder), by_npm])
+    monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), by_npm])
     monkeypatch.setattr(setup, "check_machine", lambda: None)
     monkeypatch.setattr(setup, "_prepare", prepare)
     with pytest.raises(SagaError, match="no pip"):
@@ -231,7 +293,7 @@ def test_what_is_about_to_start_when_a_tool_fails_is_ended_too(monkeypatch: pyte
         raise SagaError("no pip", "Install it")
 
     by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", late, is_movable=True)
-    monkeypatch.setattr(setup, "parts", lambda _: [part(folder), by_npm])
+    monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), by_npm])
     monkeypatch.setattr(setup, "check_machine", lambda: None)
     monkeypatch.setattr(setup, "_prepare", fail)
     started = time.monotonic()
@@ -265,7 +327,7 @@ def test_uv_is_told_no_path_that_it_would_take_apart(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(setup, "_uv", lambda *arguments: told.extend(arguments))
     monkeypatch.setattr(setup, "_write_launcher", lambda _: None)
     monkeypatch.setattr(localstack, "index_services", lambda: None)
-    setup._saga()
+    setup._install_saga("saga.txt")
     setup._environment("localstack").install()
     assert [told[at + 1] for at, told_so in enumerate(told) if told_so == "--editable"] == ["./.", "./infra/localstack"]
 
