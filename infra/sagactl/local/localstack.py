@@ -36,6 +36,14 @@ _STOP_TIMEOUT_SECONDS = 10
 _STATIC = "usr/lib/localstack"  # below FILESYSTEM_ROOT: what LocalStack's image has ready
 _CACHE = LOCALSTACK / "cache"
 _INDEXED = LOCALSTACK / "indexed"
+_INDEXING = """
+import gc, pickle
+import dill
+from localstack.aws import spec
+gc.disable()  # nothing of it is garbage before the end
+dill.dump = pickle.dump  # the same for what is in there, but not written in Python
+spec.main()
+"""
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # through no proxy
@@ -98,7 +106,7 @@ def index_services() -> None:
     folder = _INDEXED / _STATIC
     shutil.rmtree(_INDEXED, ignore_errors=True)
     folder.mkdir(parents=True)
-    command: list[str | Path] = [LOCALSTACK / "venv/bin/python", "-m", "localstack.aws.spec"]
+    command: list[str | Path] = [LOCALSTACK / "venv/bin/python", "-c", _INDEXING]
     own = environment.machine() | {
         "FILESYSTEM_ROOT": str(_INDEXED),
         "HOME": str(_INDEXED),

@@ -233,7 +233,7 @@ def _install_environment(part: Part, folder: Path) -> None:
     _uv("venv", "--clear", "--python", _PYTHON, folder)
     compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
     _uv("pip", "sync", *compiled, "--python", folder, lock)
-    steps: list[Callable[[], None]] = [partial(_install_own, folder, project.parent) for project in own_code]
+    steps: list[Callable[[], None]] = [partial(_install_own, folder, path.parent) for path in own_code]
     if part.name == "localstack":
         steps.append(localstack.index_services)
     with ThreadPoolExecutor() as pool:
