@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from support.chromium import chromium
 
 from sagactl.page import serving
 from sagactl.stack.deployed_stack import Stack
 
+TIMEOUT_MS = 30_000  # on a busy machine a saga takes longer than the 5 seconds that Playwright waits by default
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=TIMEOUT_MS)
     # Not for the session: as long as Playwright runs, no other test can run an event loop.
     with chromium() as browser:
         yield browser

@@ -25,7 +25,7 @@ from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
 _ALWAYS = ("localstack", "saga", "sam", "lambda", "dynamodb", "asyncapi")
-_AT_ONCE = 2  # environments, in that order: what takes longest has half of the machine from the first
+_AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it has half of the machine all the time
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _REQUIREMENTS = PROJECT / "requirements"
 _PYTHON = VENV / "bin/python"
@@ -169,7 +169,7 @@ def check_folder() -> None:
 def _prepare(saga: Part) -> None:
     """Makes the environment in which uv is, unless it is only outdated. uv then installs everything else.
 
-    Python's own pip installs uv from within its archive: to be installed by itself, it takes longer than all this.
+    The pip that Python brings along runs from its archive. To install that pip first would take twice as long.
     """
     if saga.is_only_outdated and _runs(_PYTHON):
         return

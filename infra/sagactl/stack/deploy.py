@@ -206,7 +206,7 @@ def _build_and_prepare(
     title = "Building the functions (sam build)"
     if start:
         title = "Starting LocalStack, building the functions (sam build)"
-    with step(title), _meanwhile(lambda: _build_with_bytecode(where, options, verbose=verbose)) as built:
+    with step(title), _meanwhile(lambda: _build_and_pack(where, options, verbose=verbose)) as built:
         if start:
             start()
             where.check()  # it may have started where this address does not lead
@@ -215,16 +215,16 @@ def _build_and_prepare(
     return bucket_options
 
 
-def _build_with_bytecode(where: Target, options: Sequence[str], *, verbose: bool) -> None:
+def _build_and_pack(where: Target, options: Sequence[str], *, verbose: bool) -> None:
     """Builds, unless the last build was of the same: sam takes seconds to find that out. It empties BUILD first."""
-    built = BUILD / ".built"
+    mark = BUILD / ".packed"
     made_from = _fingerprint(options)
-    if built.exists() and built.read_text() == made_from:
+    if mark.exists() and mark.read_text() == made_from:
         return
     build(where, options, verbose=verbose)
     compile_bytecode()
     pack()
-    built.write_text(made_from)
+    mark.write_text(made_from)
 
 
 def _fingerprint(options: Sequence[str]) -> str:
