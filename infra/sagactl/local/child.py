@@ -13,7 +13,7 @@ from typing import Any
 from sagactl.local import locks
 from sagactl.signals import uninterrupted
 
-_AGAIN_S = 0.05
+_PAUSE_SECONDS = 0.05
 _running: set[int] = set()  # process groups
 
 
@@ -57,7 +57,7 @@ def end_all(threads: Sequence[Future[Any]]) -> None:
     while not all(thread.done() for thread in threads):
         for group in list(_running):
             _kill(group)
-        time.sleep(_AGAIN_S)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _kill(group: int) -> None:

@@ -96,13 +96,12 @@ def parts(names: Sequence[str]) -> list[Part]:
         saga = _saga("saga.txt")
     known = {
         "saga": saga,
-        "dev": saga,
         "npm": _movable("npm", _locks("package.json", "package-lock.json"), _npm, STATE / "npm/node_modules"),
         "dynamodb": _movable("dynamodb", _code("dynamodb"), dynamodb.fetch, dynamodb.LIBRARY),
         "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
-    wanted = dict.fromkeys([*_ALWAYS, *names])
-    return list({part.name: part for part in (known.get(name) or _environment(name) for name in wanted)}.values())
+    wanted = dict.fromkeys(name for name in (*_ALWAYS, *names) if name != "dev")
+    return [known.get(name) or _environment(name) for name in wanted]
 
 
 def install(names: Sequence[str]) -> None:

@@ -88,7 +88,7 @@ def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:
     """Builds every function into a folder below BUILD; those with the same code have one.
 
-    sam build makes copies of it, which sam deploy would pack one by one.
+    sam build makes copies of it, which would be compiled and packed one by one.
     """
     sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
     template = BUILD / "template.yaml"

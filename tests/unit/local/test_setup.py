@@ -257,26 +257,35 @@ def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.Monk
     assert (folder / "setup.log").read_text() == "error: no way\n"
 
 
-def test_what_needs_no_uv_is_installed_while_the_environment_is_made(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Callable[..., Part]:
+    """Installs what needs no uv, while the environment can't be made. Returns what was installed so far."""
+
+    def install_both(by_npm: Callable[[], None], until: Callable[[], object]) -> Part:
+        def prepare(_: Part) -> None:
+            until()
+            raise SagaError("no pip", "Install it")
+
+        other = Part("by npm", [folder / "lock.txt"], folder / "by npm", by_npm, is_movable=True)
+        monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), other])
+        monkeypatch.setattr(setup, "check_machine", lambda: None)
+        monkeypatch.setattr(setup, "_prepare", prepare)
+        with pytest.raises(SagaError, match="no pip"):
+            setup.install([])
+        return other
+
+    return install_both
+
+
+def test_what_needs_no_uv_is_installed_while_the_environment_is_made(fails: Callable[..., Part], folder: Path) -> None:
     def tool() -> None:
         setup._run("a tool", ["/bin/sh", "-c", "touch started; exec sleep 60"], {"PATH": os.environ["PATH"]}, folder)
 
-    def prepare(_: Part) -> None:
-        eventually((folder / "started").exists, "the tool's start")
-        raise SagaError("no pip", "Install it")
-
-    by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", tool, is_movable=True)
-    monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), by_npm])
-    monkeypatch.setattr(setup, "check_machine", lambda: None)
-    monkeypatch.setattr(setup, "_prepare", prepare)
-    with pytest.raises(SagaError, match="no pip"):
-        setup.install([])
+    by_npm = fails(tool, until=lambda: eventually((folder / "started").exists, "the tool's start"))
     assert not by_npm.mark.exists(), "the tool was not ended"
 
 
-def test_what_is_about_to_start_when_a_tool_fails_is_ended_too(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_what_is_about_to_start_when_a_tool_fails_is_ended_too(fails: Callable[..., Part], folder: Path) -> None:
     has_failed = threading.Event()
     ended = 0
 
@@ -290,16 +299,7 @@ def test_what_is_about_to_start_when_a_tool_fails_is_ended_too(monkeypatch: pyte
             except SagaError:
                 ended += 1
 
-    def fail(_: Part) -> None:
-        has_failed.set()
-        raise SagaError("no pip", "Install it")
-
-    by_npm = Part("by npm", [folder / "lock.txt"], folder / "by npm", late, is_movable=True)
-    monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), by_npm])
-    monkeypatch.setattr(setup, "check_machine", lambda: None)
-    monkeypatch.setattr(setup, "_prepare", fail)
-    with pytest.raises(SagaError, match="no pip"):
-        setup.install([])
+    fails(late, until=has_failed.set)
     assert ended == 2
 
 
