@@ -2,16 +2,19 @@
 
 import functools
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.session
 from cachetools import TTLCache
 from localstack.runtime import hooks
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
 from localstack.services.dynamodb import utils as dynamodb_utils
+from localstack.services.dynamodb.server import DynamodbServer
 from localstack.services.lambda_.invocation import lambda_models
-from localstack.utils.aws import aws_stack
+from werkzeug.routing import Rule
 
 _RESOURCE_TIMEOUT_SECONDS = 300
 _PAUSE_SECONDS = 0.1
@@ -37,6 +40,13 @@ class _Locked(TTLCache):
             super().__setitem__(key, value)
 
 
+def _at_first_call(compile_builder: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    def builder(_: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        return lambda rule, **values: compile_builder(rule, append_unknown)(rule, **values)
+
+    return builder
+
+
 @hooks.on_infra_start()
 def apply() -> None:
     # Queries of an index that come at once broke the cache of the tables' schemas: all later ones failed with KeyError.
@@ -45,5 +55,13 @@ def apply() -> None:
     ResourceProviderExecutor.deploy_loop.__defaults__ = (_RESOURCE_TIMEOUT_SECONDS, _PAUSE_SECONDS)
     # At each look, Lambda made a client of S3 to sign the address of the code. That takes a tenth of a second.
     lambda_models.boto3 = SimpleNamespace(client=functools.cache(boto3.client))
-    # Each service asks a session of its own which regions there are, and each session reads a large file for that.
-    aws_stack.boto3 = SimpleNamespace(Session=functools.cache(boto3.Session), session=boto3.session)
+    # Each session reads the models of AWS's services anew, and there are many sessions.
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    # For each route it compiles a function that makes URLs, and hardly ever calls one.
+    Rule._compile_builder = _at_first_call(Rule._compile_builder)
+
+
+@hooks.on_infra_start()
+def start_dynamodb() -> None:
+    """Starts DynamoDB Local while LocalStack itself still starts, not at its first call: Java takes seconds."""
+    threading.Thread(target=DynamodbServer.get().start_dynamodb, daemon=True).start()
