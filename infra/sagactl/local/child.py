@@ -18,9 +18,14 @@ _running: set[int] = set()  # process groups
 
 
 def run(
-    command: Sequence[str | Path], env: Mapping[str, str], cwd: Path, *, capture: bool = True
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    cwd: Path,
+    *,
+    capture: bool = True,
+    stdin: int = subprocess.DEVNULL,
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a program without input, and returns its exit code and, if `capture`, all that it printed, as `stdout`."""
+    """Runs a program, and returns its exit code and, if `capture`, all that it printed, as `stdout`."""
     captured: Any = {}
     if capture:
         captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -31,7 +36,7 @@ def run(
                 command,
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 text=True,
                 errors="replace",
                 process_group=0,  # so that all of it can be killed

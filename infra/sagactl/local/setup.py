@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sagactl import environment
 from sagactl.errors import SagaError, check_room, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
@@ -27,6 +28,7 @@ from sagactl.signals import leave_blocks_first
 _ALWAYS = ("localstack", "saga", "sam", "lambda", "dynamodb", "asyncapi")
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it has half of the machine all the time
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
+_FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
 _REQUIREMENTS = PROJECT / "requirements"
 _PYTHON = VENV / "bin/python"
 _LOG = STATE / "setup.log"
@@ -202,6 +204,7 @@ def _install_saga(lock: str) -> None:
     _uv("pip", "sync", "--python", VENV, _REQUIREMENTS / lock)
     _install_own(VENV, PROJECT)
     _write_launcher(VENV / "bin/saga")
+    _run("python -c", [_PYTHON, "-I", "-c", _FIRST_IMPORTS], environment.machine())
 
 
 def _write_launcher(launcher: Path) -> None:

@@ -8,12 +8,15 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sagactl import environment
@@ -28,6 +31,13 @@ from sagactl.stack.parameters import check_parameters
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
 _PACKED = "packed.json"
+_LOADED_SAM = """
+import importlib, json, sys
+from samcli.cli.main import cli
+importlib.import_module(f"samcli.commands.{sys.argv[1]}.command")
+sys.argv += json.load(sys.stdin)
+cli(prog_name="sam")
+"""
 _CODE = r"(?m)^( *CodeUri: ){}$"
 Progress = Callable[[str], AbstractContextManager[None]]
 
@@ -60,29 +70,67 @@ def deploy(
     config = _config(where)
     with locks.held("build"):  # sam deploy reads what sam build wrote
         options = ["--config-env", config, *_overriding(defaults | _overrides(config, where, parameters))]
-        bucket_options = _build_and_prepare(where, options, step=step, start=start, verbose=verbose)
-        template = ["--template-file", str(BUILD / _PACKED), "--config-file", str(PROJECT / "samconfig.toml")]
-        deploying = ["deploy", "--stack-name", where.stack_name, *template, *options, *bucket_options]
-        with (
-            step("Deploying the stack (sam deploy)"),
-            _meanwhile(lambda: sam(where, deploying, verbose=verbose)) as deployed,
-        ):
-            if where.is_local:
-                _load_services(where)
-            deployed.result()
+        _build_and_deploy(where, options, step=step, start=start, verbose=verbose)
     return stack_outputs(where)
 
 
+def _build_and_deploy(
+    where: Target, options: Sequence[str], *, step: Progress, start: Callable[[], object] | None, verbose: bool
+) -> None:
+    title = "Building the functions (sam build)"
+    if start:
+        title = "Starting LocalStack, building the functions (sam build)"
+    bucket_options: list[str] = []
+    with _told_later() as (options_from, tell), _in_threads() as begin:
+
+        def build_and_load() -> Future[None]:
+            with _built(where, options, verbose=verbose):
+                return begin(lambda: sam(where, ["deploy"], verbose=verbose, options_from=options_from))
+
+        with step(title):
+            built = begin(build_and_load)
+            if start:
+                start()
+                where.check()  # it may have started where this address does not lead
+            if where.is_local:
+                bucket_options = local_bucket(where)
+                Thread(target=_load_services, args=[where], daemon=True).start()
+            deployed = built.result()
+        with step("Deploying the stack (sam deploy)"):
+            template = ["--template-file", str(BUILD / _PACKED), "--config-file", str(PROJECT / "samconfig.toml")]
+            tell(["--stack-name", where.stack_name, *template, *options, *bucket_options])
+            deployed.result()
+
+
 @contextmanager
-def _meanwhile[T](work: Callable[[], T]) -> Iterator[Future[T]]:
-    """Does the work in another thread. What interrupts the block ends the programs that it runs."""
-    with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(work)
+def _in_threads() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
+    """Gives what begins some work in another thread. What interrupts the block ends the programs that they run."""
+    begun: list[Future[Any]] = []
+
+    def begin[T](work: Callable[[], T]) -> Future[T]:
+        future = pool.submit(work)
+        begun.append(future)
+        return future
+
+    with ThreadPoolExecutor() as pool:
         try:
-            yield under_way
+            yield begin
         except BaseException:
-            child.end_all([under_way])
+            child.end_all(begun)
             raise
+
+
+@contextmanager
+def _told_later() -> Iterator[tuple[int, Callable[[Sequence[str]], None]]]:
+    """Gives a file descriptor for `sam`, and what writes its options there, once."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as file:
+
+        def tell(options: Sequence[str]) -> None:
+            with file:  # which closes it: sam finds no answer there if it asks something
+                json.dump(options, file)
+
+        yield reading, tell
 
 
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:
@@ -194,34 +242,19 @@ def architecture() -> str:
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
-def _build_and_prepare(
-    where: Target,
-    options: Sequence[str],
-    *,
-    step: Progress,
-    start: Callable[[], object] | None,
-    verbose: bool,
-) -> list[str]:
-    """Builds, and starts LocalStack meanwhile. Returns sam's options for its bucket."""
-    title = "Building the functions (sam build)"
-    if start:
-        title = "Starting LocalStack, building the functions (sam build)"
-    with step(title), _meanwhile(lambda: _build_and_pack(where, options, verbose=verbose)) as built:
-        if start:
-            start()
-            where.check()  # it may have started where this address does not lead
-        bucket_options = local_bucket(where) if where.is_local else []
-        built.result()
-    return bucket_options
+@contextmanager
+def _built(where: Target, options: Sequence[str], *, verbose: bool) -> Iterator[None]:
+    """Builds before the block, and packs after it, unless the last build was of the same.
 
-
-def _build_and_pack(where: Target, options: Sequence[str], *, verbose: bool) -> None:
-    """Builds, unless the last build was of the same: sam takes seconds to find that out. It empties BUILD first."""
+    sam takes seconds to find that out. What loads in the block does so while packing leaves a core idle.
+    """
     mark = BUILD / ".packed"
     made_from = _fingerprint(options)
     if mark.exists() and mark.read_text() == made_from:
+        yield
         return
-    build(where, options, verbose=verbose)
+    build(where, options, verbose=verbose)  # empties BUILD first
+    yield
     compile_bytecode()
     pack()
     mark.write_text(made_from)
@@ -240,14 +273,16 @@ def _fingerprint(options: Sequence[str]) -> str:
 
 
 def _load_services(where: Target) -> None:
-    """Has LocalStack load what it would load during the deployment, at its first call: DynamoDB takes seconds."""
-    # One after another, because it can't load several at once.
-    where.client("cloudformation").list_stacks()
-    where.client("dynamodb").list_tables()
-    where.client("apigateway").get_rest_apis()
-    where.client("lambda").list_functions()
-    where.client("events").list_event_buses()
-    where.client("sqs").list_queues()
+    """Has LocalStack load what it would load during the deployment, at its first call."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    with suppress(BotoCoreError, ClientError):  # sam tells what is wrong
+        where.client("cloudformation").list_stacks()
+        where.client("apigateway").get_rest_apis()
+        where.client("dynamodb").list_tables()
+        where.client("lambda").list_functions()
+        where.client("events").list_event_buses()
+        where.client("sqs").list_queues()
 
 
 def local_bucket(where: Target) -> list[str]:
@@ -258,8 +293,13 @@ def local_bucket(where: Target) -> list[str]:
     return ["--no-resolve-s3", "--s3-bucket", bucket]
 
 
-def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
-    """Runs the SAM CLI. If it fails, prints its output and raises SagaError."""
+def sam(
+    where: Target, arguments: Sequence[str], *, verbose: bool = False, options_from: int = subprocess.DEVNULL
+) -> None:
+    """Runs the SAM CLI. If it fails, prints its output and raises SagaError.
+
+    With a file descriptor in `options_from`, it loads the command, and goes on when it has read more options there.
+    """
     # By default it waits 5 seconds, which take longer than all else; but AWS limits how often one may ask.
     poll_seconds = "0.5" if where.is_local else "1"
     own = where.environment() | for_pip_and_uv()
@@ -268,7 +308,10 @@ def sam(where: Target, arguments: list[str], *, verbose: bool = False) -> None:
         "SAM_CLI_POLL_DELAY": poll_seconds,
         "SAM_CLI_TELEMETRY": "0",
     }
-    result = child.run([SAM_VENV / "bin/sam", *arguments], own, PROJECT, capture=not verbose)
+    command: list[str | Path] = [SAM_VENV / "bin/sam", *arguments]
+    if options_from != subprocess.DEVNULL:
+        command = [SAM_VENV / "bin/python", "-c", _LOADED_SAM, *arguments]
+    result = child.run(command, own, PROJECT, capture=not verbose, stdin=options_from)
     if result.returncode == -signal.SIGKILL:  # when this program is interrupted, for one: its output is of no interest
         raise SagaError(f"sam {arguments[0]} was killed", "Try again")
     if result.returncode:

@@ -29,7 +29,10 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What sam is told; a stack is deployed whose limit is 5."""
     told: dict[str, Any] = {}
 
-    def sam(_where: Target, arguments: list[str], **_: Any) -> None:
+    def sam(_where: Target, arguments: list[str], *, options_from: int | None = None, **_: Any) -> None:
+        if options_from is not None:
+            with open(options_from, closefd=False) as options:
+                arguments += json.load(options)
         [file] = [argument for argument in arguments if argument.startswith("file://")]
         told[arguments[0]] = json.loads(Path(file.removeprefix("file://")).read_text())
 

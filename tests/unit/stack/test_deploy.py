@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from support.driver import eventually
 
 from sagactl.errors import SagaError
 from sagactl.paths import PROJECT
@@ -164,6 +167,29 @@ def test_what_sam_has_said_is_shown_unless_it_was_killed(  # as it is after Ctrl
     with pytest.raises(SagaError) as raised:
         deploy.sam(Target(None), ["build"])
     assert (str(raised.value), capsys.readouterr().err) == (message, said)
+
+
+def test_sam_loads_a_command_and_then_waits_for_its_options(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "samcli"
+    (package / "cli").mkdir(parents=True)
+    (package / "cli/main.py").write_text("import sys\ndef cli(prog_name): sys.exit(f'{prog_name} {sys.argv[1:]}')\n")
+    (package / "commands/deploy").mkdir(parents=True)
+    (package / "commands/deploy/command.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')\n")
+    program = tmp_path / "bin/python"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
+    with ThreadPoolExecutor() as pool, deploy._told_later() as (options_from, tell):
+        under_way = pool.submit(deploy.sam, Target(None), ["deploy"], options_from=options_from)
+        eventually(lambda: (tmp_path / "loaded").exists() or None, "loaded")
+        assert not under_way.done()
+        tell(["--stack-name", "saga"])
+        with pytest.raises(SagaError, match="sam deploy failed with exit code 1"):
+            under_way.result()
+    assert capsys.readouterr().err == "sam ['deploy', '--stack-name', 'saga']\n"
 
 
 def code_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
