@@ -31,6 +31,7 @@ from sagactl.stack.parameters import check_parameters
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
 _PACKED = "packed.json"
+# The SAM CLI, which loads a command, and goes on when it has read that command's options.
 _LOADED_SAM = """
 import importlib, json, sys
 from samcli.cli.main import cli
@@ -298,7 +299,7 @@ def sam(
 ) -> None:
     """Runs the SAM CLI. If it fails, prints its output and raises SagaError.
 
-    With a file descriptor in `options_from`, it loads the command, and goes on when it has read more options there.
+    With a file descriptor in `options_from`, it loads the command, and goes on when it has read its options there.
     """
     # By default it waits 5 seconds, which take longer than all else; but AWS limits how often one may ask.
     poll_seconds = "0.5" if where.is_local else "1"
