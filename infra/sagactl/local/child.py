@@ -25,7 +25,7 @@ def run(
     capture: bool = True,
     stdin: int = subprocess.DEVNULL,
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a program, and returns its exit code and, if `capture`, all that it printed, as `stdout`."""
+    """Runs a program with this input, and returns its exit code and, if `capture`, what it printed, as `stdout`."""
     captured: Any = {}
     if capture:
         captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}

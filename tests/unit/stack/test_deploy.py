@@ -184,7 +184,7 @@ def test_sam_loads_a_command_and_then_waits_for_its_options(
     monkeypatch.setattr(deploy, "SAM_VENV", tmp_path)
     with ThreadPoolExecutor() as pool, deploy._told_later() as (options_from, tell):
         under_way = pool.submit(deploy.sam, Target(None), ["deploy"], options_from=options_from)
-        eventually(lambda: (tmp_path / "loaded").exists() or None, "loaded")
+        eventually((tmp_path / "loaded").exists, "the command's load")
         assert not under_way.done()
         tell(["--stack-name", "saga"])
         with pytest.raises(SagaError, match="sam deploy failed with exit code 1"):
