@@ -7,13 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.session
+from botocore.loaders import JSONFileLoader
 from cachetools import TTLCache
 from localstack.runtime import hooks
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
 from localstack.services.dynamodb import utils as dynamodb_utils
 from localstack.services.dynamodb.server import DynamodbServer
 from localstack.services.lambda_.invocation import lambda_models
+from localstack.utils.aws import aws_stack
 from werkzeug.routing import Rule
 
 _RESOURCE_TIMEOUT_SECONDS = 300
@@ -47,6 +48,11 @@ def _at_first_call(compile_builder: Callable[..., Callable[..., Any]]) -> Callab
     return builder
 
 
+def _once_for_each_path(load_file: Callable[[JSONFileLoader, str], Any]) -> Callable[[JSONFileLoader, str], Any]:
+    once = functools.cache(functools.partial(load_file, JSONFileLoader()))
+    return lambda _, path: once(path)
+
+
 @hooks.on_infra_start()
 def apply() -> None:
     # Queries of an index that come at once broke the cache of the tables' schemas: all later ones failed with KeyError.
@@ -55,8 +61,10 @@ def apply() -> None:
     ResourceProviderExecutor.deploy_loop.__defaults__ = (_RESOURCE_TIMEOUT_SECONDS, _PAUSE_SECONDS)
     # At each look, Lambda made a client of S3 to sign the address of the code. That takes a tenth of a second.
     lambda_models.boto3 = SimpleNamespace(client=functools.cache(boto3.client))
+    # For each service, a session of its own to list the regions.
+    aws_stack.boto3 = SimpleNamespace(Session=functools.cache(boto3.Session))
     # Each session reads the models of AWS's services anew, and there are many sessions.
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    JSONFileLoader.load_file = _once_for_each_path(JSONFileLoader.load_file)
     # For each route it compiles a function that makes URLs, and hardly ever calls one.
     Rule._compile_builder = _at_first_call(Rule._compile_builder)
 

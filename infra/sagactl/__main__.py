@@ -1,5 +1,7 @@
 """The `saga` command as a program, and what it does if it can't write."""
 
+import atexit
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -13,6 +15,7 @@ _OWN = "sagactl."  # which no set-up brings
 
 
 def main() -> None:
+    atexit.register(gc.freeze)  # or Python would search all that was loaded for garbage: a sixth of a second
     open_what_is_closed()
     leave_blocks_first()
     try:

@@ -147,6 +147,20 @@ def test_help_imports_nothing_that_takes_long(arguments: list[str]) -> None:
     assert not HEAVY & set(modules.split())
 
 
+def test_at_the_end_nothing_is_searched_for_garbage() -> None:
+    code = """
+import atexit, gc
+from sagactl.__main__ import main
+try:
+    main()
+except SystemExit:
+    atexit._run_exitfuncs()
+print(gc.get_freeze_count() > 10_000)
+"""
+    ran = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[1:] == ["True"]
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_command_is_listed_by_the_first_line_of_its_docstring(group: type[LazyGroup]) -> None:
     for name, listed in group.listed.items():

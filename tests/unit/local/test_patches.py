@@ -44,6 +44,8 @@ from botocore.loaders import JSONFileLoader
 from localstack.services.stores import RegionBundle
 from localstack.services.sqs.models import SqsStore
 
+early = boto3.Session()
+made = []
 read = []
 load_file = JSONFileLoader.load_file
 
@@ -55,12 +57,31 @@ def count(self, path):
 
 JSONFileLoader.load_file = count
 patches.apply()
-assert "us-east-1" in RegionBundle("sqs", SqsStore, True, "000000000000", {}).valid_regions
-assert "us-west-2" in boto3.Session().get_available_regions("sqs")
-boto3.Session().client("sqs", "us-east-1")
+make = boto3.Session.__init__
+
+def note(self):
+    made.append(self)
+    make(self)
+
+boto3.Session.__init__ = note
+for service in ("sqs", "sts"):
+    assert "us-east-1" in RegionBundle(service, SqsStore, True, "000000000000", {}).valid_regions
+assert len(made) == 1
+for session in (early, boto3.Session(), boto3.Session()):
+    assert "us-west-2" in session.get_available_regions("sqs")
+    session.client("sqs", "us-east-1")
+    assert len(session._loader.search_paths) == 3
 for name in ("/endpoints", "/sqs/2012-11-05/service-2"):
     [_] = [path for path in read if path.endswith(name)]
 print(1)
+"""
+
+GARBAGE = """
+import gc
+from localstack.runtime import hooks
+
+hooks.on_runtime_create.run()
+print(gc.get_threshold()[0] // 50_000)
 """
 
 ROUTES = """
@@ -84,11 +105,12 @@ print(len(compiled))
 """
 
 
-@pytest.mark.parametrize("script", [AT_ONCE, MODELS, ROUTES])
+@pytest.mark.parametrize("script", [AT_ONCE, GARBAGE, MODELS, ROUTES])
 def test_that_is_done_once(script: str) -> None:
     """Tables' schemas are looked up by one thread at a time.
 
-    AWS's models are read once for all sessions. What makes the URLs of a route is compiled when one is made.
+    AWS's models are read once for all sessions, of which one lists the regions. Garbage is searched for once in 50,000
+    new objects. What makes the URLs of a route is compiled when one is made.
     """
     command = [str(LOCALSTACK / "venv/bin/python"), "-c", script]
     own = os.environ | {"PYTHONPATH": str(PROJECT / "infra/localstack")}
