@@ -170,13 +170,17 @@ def check_folder() -> None:
 def _prepare(saga: Part) -> None:
     """Makes the environment in which uv is, unless it is only outdated. uv then installs everything else.
 
-    The pip that Python brings along runs from its archive. To install that pip first would take twice as long.
+    It is installed by the pip that Python brings along, which runs unpacked: from its archive, Python compiles each
+    module twice. To install that pip first would take as long again.
     """
     if saga.is_only_outdated and _runs(_PYTHON):
         return
     _run("python -m venv", [_base_python(), "-m", "venv", "--clear", "--without-pip", VENV], for_pip_and_uv())
+    pip = VENV / "pip"
+    shutil.unpack_archive(_own_pip(), pip, "zip")
     options = ("-qqq", "--no-compile", "--require-hashes", "-r", _REQUIREMENTS / "uv.txt")
-    _run("pip install uv", [_PYTHON, _own_pip() / "pip", "install", *options], for_pip_and_uv())
+    _run("pip install uv", [_PYTHON, "-B", pip / "pip", "install", *options], for_pip_and_uv())
+    shutil.rmtree(pip)
 
 
 def _own_pip() -> Path:
