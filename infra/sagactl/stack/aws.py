@@ -84,10 +84,13 @@ class Target:
         """Raises SagaError at once if this is LocalStack and it does not answer."""
         if self.endpoint_url is None:
             return
-        handlers = [urllib.request.ProxyHandler({})] if self.is_here else []
+        opener = localstack.direct
+        if not self.is_here:
+            opener = urllib.request.build_opener()
+        elif self.endpoint_url.startswith("https:"):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            url = f"{self.endpoint_url}/_localstack/health"
-            with urllib.request.build_opener(*handlers).open(url, timeout=5) as answer:
+            with opener.open(f"{self.endpoint_url}/_localstack/health", timeout=5) as answer:
                 json.load(answer)
         except (OSError, ValueError, HTTPException):
             raise SagaError(f"No LocalStack answers at {self.endpoint_url}", self._how_to_reach()) from None
