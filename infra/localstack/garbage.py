@@ -1,4 +1,4 @@
-"""How often LocalStack searches for garbage."""
+"""How often LocalStack searches for garbage, from before it loads what patches.py imports."""
 
 import gc
 

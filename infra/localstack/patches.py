@@ -61,7 +61,7 @@ def apply() -> None:
     ResourceProviderExecutor.deploy_loop.__defaults__ = (_RESOURCE_TIMEOUT_SECONDS, _PAUSE_SECONDS)
     # At each look, Lambda made a client of S3 to sign the address of the code. That takes a tenth of a second.
     lambda_models.boto3 = SimpleNamespace(client=functools.cache(boto3.client))
-    # It made a session for each service, to list its regions.
+    # LocalStack made a session for each service, to list its regions.
     aws_stack.boto3 = SimpleNamespace(Session=functools.cache(boto3.Session), session=boto3.session)
     # Each session reads the models of AWS's services anew, and there are many sessions.
     JSONFileLoader.load_file = _once_for_each_path(JSONFileLoader.load_file)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import uuid
@@ -304,6 +305,17 @@ def no_localstack(port: str) -> str:
 @pytest.mark.parametrize("arguments", ASKING, ids=" ".join)
 def test_without_localstack_a_command_says_how_to_start_it(arguments: list[str], port: str) -> None:
     assert error(run(*arguments, "--port", port)) == no_localstack(port)
+
+
+@pytest.mark.parametrize(("scheme", "loads"), [("http", False), ("https", True)])
+def test_certificates_are_loaded_for_https_alone(
+    monkeypatch: pytest.MonkeyPatch, port: str, scheme: str, loads: bool
+) -> None:
+    loaded = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: loaded.append(1))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"{scheme}://127.0.0.1:{port}")
+    assert "No LocalStack answers at" in error(run("orders"))
+    assert bool(loaded) == loads
 
 
 @pytest.mark.usefixtures("babbling")

@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,20 @@ spec.main()
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process, by port: their exit status must be read
-# Opens http:// alone, through no proxy. For HTTPS, Python would load certificates, for a twentieth of a second.
-direct = urllib.request.OpenerDirector()
-direct.add_handler(urllib.request.HTTPHandler())
-direct.add_handler(urllib.request.HTTPDefaultErrorHandler())
-direct.add_handler(urllib.request.HTTPErrorProcessor())
+
+
+class _LazyHTTPSHandler(urllib.request.HTTPSHandler):
+    """Loads the certificates when HTTPS is asked for: that takes a twentieth of a second, and hardly anyone asks."""
+
+    def __init__(self) -> None:
+        urllib.request.AbstractHTTPHandler.__init__(self)
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        super().__init__()
+        return super().https_open(request)
+
+
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _LazyHTTPSHandler())  # through no proxy
 
 
 @dataclass(frozen=True)

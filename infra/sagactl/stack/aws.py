@@ -84,11 +84,7 @@ class Target:
         """Raises SagaError at once if this is LocalStack and it does not answer."""
         if self.endpoint_url is None:
             return
-        opener = localstack.direct
-        if not self.is_here:
-            opener = urllib.request.build_opener()
-        elif self.endpoint_url.startswith("https:"):
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = localstack.direct if self.is_here else urllib.request.build_opener()
         try:
             with opener.open(f"{self.endpoint_url}/_localstack/health", timeout=5) as answer:
                 json.load(answer)
