@@ -25,15 +25,17 @@ INSTALL := @is_313() { "$$1" -S -c 'import sys; sys.exit(sys.version_info[:2] !=
     ! command -v python3.13 > /dev/null || python3.13 --version; exit 1; }; \
   PYTHONPATH=infra exec "$$python" -S -m sagactl.local.setup
 
-.PHONY: setup setup-saga
+.PHONY: setup setup-saga setup-dev
 setup: ## Install all that the saga command and the tests need, inside this folder
-	$(INSTALL) dev
+	$(INSTALL) stack dev
 setup-saga:
-	$(INSTALL)
+	$(INSTALL) stack
+setup-dev:
+	$(INSTALL) dev
 
 # What only some targets need.
 setup-%:
-	$(INSTALL) dev $(subst -, ,$*)
+	$(INSTALL) stack dev $(subst -, ,$*)
 
 .PHONY: demo
 demo: setup-saga ## Run six orders on a LocalStack of their own, one for each way a saga can go
@@ -46,7 +48,7 @@ test: setup-aws-npm ## Run everything that fits in a few minutes
 
 # Of each package of functions/, and the sagas without a fault.
 QUICK := $(wildcard $(patsubst functions/%/,tests/unit/%,$(wildcard functions/*/))) tests/explore
-quick: setup ## Test the reactions and the kernel in seconds, without LocalStack, Java and npm
+quick: setup-dev ## Test the reactions and the kernel in seconds, without LocalStack, Java and npm
 	@.venv/bin/pytest --quiet --numprocesses=2 -k '(not explore or fault) and not backlog' $(QUICK)
 
 .PHONY: test-all

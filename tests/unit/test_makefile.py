@@ -59,7 +59,7 @@ def test_what_checks_is_at_home_in_a_folder_of_ours(folder: Path) -> None:
 
 def test_what_installs_reads_where_packages_come_from_in_the_users_home(folder: Path) -> None:
     installs = make("check", folder).stdout.splitlines()[0]
-    assert installs.endswith("sagactl.local.setup dev checkov npm at home in /of/the/user and /of/the/user/too")
+    assert installs.endswith("sagactl.local.setup stack dev checkov npm at home in /of/the/user and /of/the/user/too")
 
 
 def test_without_a_repository_only_secrets_are_not_searched_for(folder: Path) -> None:

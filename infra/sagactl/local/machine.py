@@ -89,7 +89,7 @@ def _room() -> Finding:
 
 
 def _installed() -> Iterator[Finding]:
-    for part in setup.parts([]):
+    for part in setup.parts(["stack"]):
         name = f"installed: {part.name}"
         if part.is_complete:
             yield Finding(name, "complete")

@@ -43,7 +43,7 @@ def npm() -> str:
     """Returns the path of npm. Raises SagaError if there is none."""
     path = shutil.which("npm")
     if path is None:
-        raise SagaError("DynamoDB Local needs npm, which is not on the PATH", _INSTALL_BOTH)
+        raise SagaError("npm is not on the PATH", _INSTALL_BOTH)
     return path
 
 

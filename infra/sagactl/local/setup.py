@@ -25,7 +25,7 @@ from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
-_ALWAYS = ("localstack", "saga", "sam", "lambda", "dynamodb", "asyncapi")
+_STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it has half of the machine all the time
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
@@ -89,9 +89,10 @@ class Part:
 
 
 def parts(names: Sequence[str]) -> list[Part]:
-    """Returns what is always installed, and what is named: by its lock in requirements/, or as one of these here.
+    """Returns what the saga command needs, and what is named: by its lock in requirements/, or as one of these here.
 
-    "dev", which the tests and the checks need, is in one environment with what the saga command needs.
+    "stack" is all that runs the stack on this machine. "dev", which the tests and the checks need, is in one environment
+    with what the saga command needs.
     """
     saga = _saga("dev.txt")
     if "dev" not in names and not saga.is_complete:
@@ -102,15 +103,18 @@ def parts(names: Sequence[str]) -> list[Part]:
         "dynamodb": _movable("dynamodb", _code("dynamodb"), dynamodb.fetch, dynamodb.LIBRARY),
         "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
-    wanted = dict.fromkeys(name for name in (*_ALWAYS, *names) if name != "dev")
+    of_stack = _STACK if "stack" in names else ()
+    wanted = dict.fromkeys(name for name in (*of_stack, "saga", *names) if name not in ("stack", "dev"))
     return [known.get(name) or _environment(name) for name in wanted]
 
 
 def install(names: Sequence[str]) -> None:
     """Installs what is not complete. Raises SagaError with the first failure; nothing is left running then."""
-    if all(part.is_complete for part in parts(names)) and _runs(_PYTHON):
+    wanted = parts(names)
+    missing = [part for part in wanted if not part.is_complete or not _runs(_PYTHON)]
+    check_machine(wanted, missing)
+    if not missing:
         return
-    check_machine()
     print("Installing into .venv and .saga, which takes about a minute", file=sys.stderr)
     with locks.held("setup", _say_that_it_waits):
         try:
@@ -145,10 +149,19 @@ def _install_all(names: Sequence[str]) -> None:
         one.result()
 
 
-def check_machine() -> None:
-    """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before."""
+def check_machine(wanted: Sequence[Part], missing: Sequence[Part]) -> None:
+    """Raises SagaError, with every problem in a line, if something is missing that must be on this machine before.
+
+    What is installed needs its programs, too: a shell may have no Java or npm where the one that installed it had.
+    """
+    names = {part.name for part in wanted}
+    checks: list[Callable[[], object]] = [_own_pip, check_folder] if missing else []
+    if "dynamodb" in names:
+        checks.append(programs.java)
+    if "npm" in names or any(part.is_movable for part in missing):
+        checks.append(programs.npm)
     problems = []
-    for check in (_own_pip, check_folder, programs.java, programs.npm):
+    for check in checks:
         try:
             check()
         except SagaError as error:

@@ -250,7 +250,7 @@ def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.Monk
     slow = Part("saga", lock, folder / "slow", tool("touch started; sleep 60"))
     failing = tool("until [ -e started ]; do sleep 0.01; done; echo error: no way; exit 1")
     monkeypatch.setattr(setup, "parts", lambda _: [slow, Part("failing", lock, folder / "failing", failing)])
-    monkeypatch.setattr(setup, "check_machine", lambda: None)
+    monkeypatch.setattr(setup, "check_machine", lambda *_: None)
     monkeypatch.setattr(setup, "_prepare", lambda _: None)
     with pytest.raises(SagaError, match="a tool failed: error: no way"):
         setup.install([])
@@ -268,7 +268,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Callable[..., Part]:
 
         other = Part("by npm", [folder / "lock.txt"], folder / "by npm", by_npm, is_movable=True)
         monkeypatch.setattr(setup, "parts", lambda _: [replace(part(folder), name="saga"), other])
-        monkeypatch.setattr(setup, "check_machine", lambda: None)
+        monkeypatch.setattr(setup, "check_machine", lambda *_: None)
         monkeypatch.setattr(setup, "_prepare", prepare)
         with pytest.raises(SagaError, match="no pip"):
             setup.install([])
@@ -333,17 +333,22 @@ def test_uv_is_told_no_path_that_it_would_take_apart(monkeypatch: pytest.MonkeyP
     assert [told[at + 1] for at, told_so in enumerate(told) if told_so == "--editable"] == ["./.", "./infra/localstack"]
 
 
+def check_for(*names: str, is_installed: bool = False) -> None:
+    wanted = setup.parts(names)
+    setup.check_machine(wanted, [] if is_installed else wanted)
+
+
 def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "a:b").mkdir()
     monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
     with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
-        setup.check_machine()
+        check_for("dev")
 
 
 def test_a_folder_from_which_nothing_may_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_NOEXEC))
     with pytest.raises(SagaError, match=r"mounted with noexec\. Clone to another file system"):
-        setup.check_machine()
+        check_for("dev")
 
 
 JAVA_8 = """echo 'openjdk version "1.8.0_402"' >&2"""
@@ -353,11 +358,45 @@ JAVA_21 = """echo 'openjdk version "21" 2023-09-19' >&2"""
 def test_all_that_is_missing_is_one_line(programs_on_path: Callable[..., Path]) -> None:
     folder = programs_on_path(java=JAVA_8)
     with pytest.raises(SagaError) as raised:
-        setup.check_machine()
+        check_for("stack")
     assert str(raised.value) == (
-        f"{folder}/java is Java 8; DynamoDB Local needs npm, which is not on the PATH. "
+        f"{folder}/java is Java 8; npm is not on the PATH. "
         "Put Java 17 or newer first on the PATH. Install Java 17 or newer and npm, and try again."
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "is_installed", "needed"),
+    [
+        (["stack"], False, {"Java", "npm"}),
+        (["stack"], True, {"Java"}),
+        (["stack", "dev", "npm"], True, {"Java", "npm"}),
+        (["dev"], False, set()),
+        (["dev"], True, set()),
+    ],
+)
+def test_java_and_npm_must_be_there_whenever_they_are_run(
+    programs_on_path: Callable[..., Path], names: list[str], is_installed: bool, needed: set[str]
+) -> None:
+    """A shell may have none of them where the one that installed all had both."""
+    programs_on_path()
+    said = ""
+    try:
+        check_for(*names, is_installed=is_installed)
+    except SagaError as error:
+        said = error.message
+    assert set(re.findall("Java|npm", said)) == needed
+
+
+def test_what_is_installed_is_not_run_without_its_programs(
+    monkeypatch: pytest.MonkeyPatch, programs_on_path: Callable[..., Path], folder: Path
+) -> None:
+    dynamodb = replace(part(folder), name="dynamodb")
+    setup._install(dynamodb)
+    monkeypatch.setattr(setup, "parts", lambda _: [dynamodb])
+    programs_on_path()
+    with pytest.raises(SagaError, match="DynamoDB Local needs Java"):
+        setup.install(["stack"])
 
 
 def test_the_java_of_java_home_is_taken_if_that_of_the_path_is_too_old(
