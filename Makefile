@@ -61,9 +61,9 @@ walkthroughs: setup-aws ## Do what the longer documents say, step by step, and w
 	@.venv/bin/pytest tests/walkthroughs
 
 .PHONY: explore mutants
-explore: setup ## Run the saga through every interleaving of larger budgets of faults
+explore: setup-dev ## Run the saga through every interleaving of larger budgets of faults
 	@PYTHONPATH=tests .venv/bin/python -m explore
-mutants: setup ## Remove each guard of the code in turn, and show what breaks without it
+mutants: setup-dev ## Remove each guard of the code in turn, and show what breaks without it
 	@PYTHONPATH=tests .venv/bin/python -m explore.mutants
 
 .PHONY: mutate
