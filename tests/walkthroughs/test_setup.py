@@ -1,4 +1,4 @@
-"""`make setup` in a checkout of its own: with an unusual name, killed in the middle, half deleted, and copied."""
+"""`make setup` in a checkout of its own: with an unusual name, without Java and npm, killed, half deleted, and copied."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sagactl.local import setup
 from sagactl.paths import PROJECT
 
 
@@ -19,8 +20,26 @@ def checkout(tmp_path: Path) -> Path:
     return checkout
 
 
-def ran(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def ran(*command: str | Path, cwd: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+    own = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | settings
+    return subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, check=False)
+
+
+def test_only_what_runs_the_stack_needs_java_and_npm(checkout: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bin"
+    path.mkdir()
+    for name in ("awk", "bash", "git", "make", "sh"):
+        (path / name).symlink_to(str(shutil.which(name)))
+    python = path / "python3.13"
+    python.write_text(f'#!/bin/sh\nexec {setup._base_python()} "$@"\n')
+    python.chmod(0o755)
+    quick = ran("make", "quick", cwd=checkout, PATH=str(path))
+    assert quick.returncode == 0, quick.stderr
+    assert " passed" in quick.stdout
+    for target in ("demo", "test"):
+        refused = ran("make", target, cwd=checkout, PATH=str(path))
+        said = refused.stderr.splitlines()[0]
+        assert said.startswith("error: DynamoDB Local needs Java, which is not on the PATH; npm is not on the PATH. ")
 
 
 @pytest.mark.parametrize("after_seconds", [1, 4, 7])
