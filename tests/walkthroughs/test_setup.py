@@ -1,4 +1,4 @@
-"""`make setup` in a checkout of its own: with an unusual name, without Java and npm, killed, half deleted, and copied."""
+"""`make setup` in a checkout of its own: oddly named, without Java and npm, killed, half deleted, and copied."""
 
 import os
 import shutil

@@ -91,7 +91,7 @@ class Part:
 def parts(names: Sequence[str]) -> list[Part]:
     """Returns what the saga command needs, and what is named: by its lock in requirements/, or as one of these here.
 
-    "stack" is all that runs the stack on this machine. "dev", which the tests and the checks need, is in one environment
+    "stack" is all that runs the stack on this machine. "dev" is what the tests and the checks need, in one environment
     with what the saga command needs.
     """
     saga = _saga("dev.txt")
