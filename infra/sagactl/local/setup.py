@@ -26,7 +26,7 @@ from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
 _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
-_AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it has half of the machine all the time
+_AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it is among the first
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
 _REQUIREMENTS = PROJECT / "requirements"
@@ -104,7 +104,7 @@ def parts(names: Sequence[str]) -> list[Part]:
         "asyncapi": _movable("asyncapi", _code("asyncapi_schema"), asyncapi_schema.fetch_specification),
     }
     of_stack = _STACK if "stack" in names else ()
-    wanted = dict.fromkeys(name for name in (*of_stack, "saga", *names) if name not in ("stack", "dev"))
+    wanted = dict.fromkeys(name for name in ("saga", *of_stack, *names) if name not in ("stack", "dev"))
     return [known.get(name) or _environment(name) for name in wanted]
 
 
