@@ -1,13 +1,14 @@
-"""An amount stays exact from the JSON number that comes in to the JSON number that goes out."""
+"""An amount stays exact from the JSON number that comes in to the JSON number that goes out; what a key may be."""
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.values import Amount
+from contracts.values import IDEMPOTENCY_KEY, Amount
 from saga.serialization import to_json
 
 
@@ -56,3 +57,11 @@ def test_every_amount_is_the_same_after_json(cents: int) -> None:
     exact = Decimal(cents) / 100
     assert Amount.parse(float(exact)) == exact
     assert Amount.parse(json.loads(to_json(Amount(exact)))) == exact
+
+
+@pytest.mark.parametrize(
+    ("key", "is_valid"),
+    [("a", True), (" ~", True), ("k" * 255, True), ("k" * 256, False), ("", False), ("é", False), ("a\tb", False)],
+)
+def test_a_key_is_printable_ascii(key: str, is_valid: bool) -> None:
+    assert (re.fullmatch(IDEMPOTENCY_KEY, key) is not None) == is_valid
