@@ -111,7 +111,7 @@ def parts(names: Sequence[str]) -> list[Part]:
 def install(names: Sequence[str]) -> None:
     """Installs what is not complete. Raises SagaError with the first failure; nothing is left running then."""
     wanted = parts(names)
-    missing = [part for part in wanted if not part.is_complete or not _runs(_PYTHON)]
+    missing = [part for part in wanted if not part.is_complete] if _runs(_PYTHON) else wanted
     check_machine(wanted, missing)
     if not missing:
         return
