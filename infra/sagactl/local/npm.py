@@ -28,7 +28,7 @@ def unpacked(npm: str, package: str, sha512: str, part: str, near: Path) -> Iter
         command = [npm, "pack", "--loglevel=error", "--prefix", folder, "--pack-destination", folder, package]
         ran = child.run(command, for_npm(), Path(folder))
         archive_file = next(Path(folder).glob("*.tgz"), None)
-        if archive_file is None:
+        if ran.returncode or archive_file is None:
             raise _failure(package, ran.stdout)
         if hashlib.sha512(archive_file.read_bytes()).hexdigest() != sha512:
             message = f"npm fetched a {package} that is not the one this project was tested with"

@@ -1,5 +1,7 @@
 """What is said if npm can't fetch a package: which remedy there is follows from the error's code."""
 
+from pathlib import Path
+
 import pytest
 
 from sagactl.errors import SagaError
@@ -24,3 +26,14 @@ def test_a_failure_has_a_remedy_that_fits(printed: str, line: str) -> None:
 def test_a_full_disk_is_told_as_such() -> None:
     with pytest.raises(SagaError, match="No space left on device"):
         npm._failure("a@1", "npm error code ENOSPC\n")
+
+
+def test_an_archive_that_npm_could_not_write_to_its_end_is_none(tmp_path: Path) -> None:
+    program = tmp_path / "npm"
+    program.write_text("#!/bin/sh\necho half > a-1.tgz\necho npm error code ENOSPC\nexit 228\n")
+    program.chmod(0o755)
+    with (
+        pytest.raises(SagaError, match="No space left on device"),
+        npm.unpacked(str(program), "a@1", "0" * 128, "lib/", tmp_path / "near"),
+    ):
+        pass
