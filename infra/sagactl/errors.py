@@ -2,7 +2,12 @@
 
 import errno
 import re
+import shutil
 from collections.abc import Iterable
+
+from sagactl.paths import PROJECT
+
+_FULL_BYTES = 10**6  # with less, a disk is full
 
 
 class SagaError(Exception):
@@ -35,8 +40,9 @@ _REMEDIES = {
 
 
 def check_room(printed: str) -> None:
-    """Raises SagaError if what a tool has printed says that the disk is full, in however many lines."""
-    if re.search(r"No space left|os error 28|ENOSPC", printed):
+    """Raises SagaError if a tool failed for want of room: it says so, in however many lines, or had no room to say it."""
+    is_full = shutil.disk_usage(PROJECT).free < _FULL_BYTES
+    if is_full or re.search(r"No space left|os error 28|ENOSPC", printed):
         raise SagaError("No space left on device", "Make room, about 1 GB, and try again")
 
 

@@ -191,7 +191,7 @@ def _prepare(saga: Part) -> None:
     _run("python -m venv", [_base_python(), "-m", "venv", "--clear", "--without-pip", VENV], for_pip_and_uv())
     pip = VENV / "pip"
     shutil.unpack_archive(_own_pip(), pip, "zip")
-    options = ("-qqq", "--no-compile", "--require-hashes", "-r", _REQUIREMENTS / "uv.txt")
+    options = ("-qq", "--no-compile", "--require-hashes", "-r", _REQUIREMENTS / "uv.txt")
     _run("pip install uv", [_PYTHON, "-B", pip / "pip", "install", *options], for_pip_and_uv())
     shutil.rmtree(pip)
 

@@ -242,6 +242,12 @@ def test_a_tool_that_fails_is_one_line(folder: Path, printed: str, line: str) ->
     assert "\n" not in str(raised.value)
 
 
+def test_a_tool_that_had_no_room_for_what_it_says_is_one_line(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    with pytest.raises(SagaError, match="No space left on device"):
+        setup._run("a tool", ["/bin/false"], {}, folder)
+
+
 def test_the_log_has_what_the_first_that_failed_printed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     def tool(script: str) -> Callable[[], None]:
         return lambda: setup._run("a tool", ["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, folder)
