@@ -40,10 +40,20 @@ _REMEDIES = {
 
 
 def check_room(printed: str) -> None:
-    """Raises SagaError if a tool failed for want of room: it says so, in however many lines, or had no room to say it."""
-    is_full = shutil.disk_usage(PROJECT).free < _FULL_BYTES
-    if is_full or re.search(r"No space left|os error 28|ENOSPC", printed):
-        raise SagaError("No space left on device", "Make room, about 1 GB, and try again")
+    """Raises SagaError if a tool failed for want of room: what it printed says so, or the disk is full."""
+    check_free(_FULL_BYTES)
+    if re.search(r"No space left|os error 28|ENOSPC", printed):
+        raise _no_room()
+
+
+def check_free(needed_bytes: int) -> None:
+    """Raises SagaError if the disk has less room: what is cut off in the middle may stay there as if it were whole."""
+    if shutil.disk_usage(PROJECT).free < needed_bytes:
+        raise _no_room()
+
+
+def _no_room() -> SagaError:
+    return SagaError("No space left on device", "Make room, about 1 GB, and try again")
 
 
 def refusal(error: OSError) -> SagaError | None:

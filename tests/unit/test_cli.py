@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from support.commands import COMMANDS, COMMANDS_AND_GROUPS
@@ -396,6 +397,12 @@ def test_up_at_a_port_that_is_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert up_fails("443") == "Port 443 is for root alone. Choose one from 1024 on: --port N."
     assert error(run("up")) == "Port 80 is for root alone. Choose one from 1024 on: --port N."
     assert "Port 80 is for root alone" in run("doctor").stdout
+
+
+def test_up_without_room(free_port: str, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=90 * 10**6))
+    assert up_fails(free_port) == "No space left on device. Make room, about 1 GB, and try again."
+    assert not (installed / free_port).exists()
 
 
 def test_up_without_setup(free_port: str, installed: Path) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sagactl import environment
-from sagactl.errors import SagaError, check_room
+from sagactl.errors import SagaError, check_free, check_room
 from sagactl.local import child, dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
 from sagactl.signals import uninterrupted
@@ -44,6 +44,7 @@ gc.disable()  # nothing of it is garbage before the end
 dill.dump = pickle.dump  # the same for what is in there, but not written in Python
 spec.main()
 """
+_NEEDED_BYTES = 100 * 10**6  # for what it and Python keep of their first start
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process, by port: their exit status must be read
@@ -102,6 +103,7 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
                 _keep(port)
             return running
         _check(hosts, port)
+        check_free(_NEEDED_BYTES)
         java = programs.java()
         library = dynamodb.install()
         stop(port)  # kills what an earlier crash may have left
@@ -117,7 +119,8 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
 def index_services() -> None:
     """Writes the index of all AWS services that LocalStack would make at each start, which takes seconds."""
     folder = _INDEXED / _STATIC
-    shutil.rmtree(_INDEXED, ignore_errors=True)
+    for old in (_INDEXED, _CACHE):
+        shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True)
     command: list[str | Path] = [LOCALSTACK / "venv/bin/python", "-c", _INDEXING]
     own = environment.machine() | {

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from sagactl import environment
-from sagactl.errors import SagaError, check_room, refusal, together
+from sagactl.errors import SagaError, check_free, check_room, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
@@ -27,6 +27,7 @@ from sagactl.signals import leave_blocks_first
 
 _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it is among the first
+_NEEDED_BYTES = 700 * 10**6  # for all that runs the stack
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
 _REQUIREMENTS = PROJECT / "requirements"
@@ -156,6 +157,8 @@ def check_machine(wanted: Sequence[Part], missing: Sequence[Part]) -> None:
     """
     names = {part.name for part in wanted}
     checks: list[Callable[[], object]] = [_own_pip, check_folder] if missing else []
+    if "localstack" in {part.name for part in missing}:
+        checks.append(partial(check_free, _NEEDED_BYTES))
     if "dynamodb" in names:
         checks.append(programs.java)
     if "npm" in names or any(part.is_movable for part in missing):
@@ -249,7 +252,8 @@ def _environment(name: str) -> Part:
 
 def _install_environment(part: Part, folder: Path) -> None:
     lock, *own_code = part.sources
-    _uv("venv", "--clear", "--python", _PYTHON, folder)
+    shutil.rmtree(folder, ignore_errors=True)  # uv clears no environment that is half made
+    _uv("venv", "--python", _PYTHON, folder)
     compiled = ["--compile-bytecode"] if part.name in _COMPILED else []
     _uv("pip", "sync", *compiled, "--python", folder, lock)
     steps: list[Callable[[], None]] = [partial(_install_own, folder, path.parent) for path in own_code]

@@ -331,6 +331,7 @@ def test_uv_is_told_no_path_that_it_would_take_apart(monkeypatch: pytest.MonkeyP
     (project / "infra/localstack").mkdir(parents=True)
     (project / "infra/localstack/pyproject.toml").touch()
     monkeypatch.setattr(setup, "PROJECT", project)
+    monkeypatch.setattr(setup, "STATE", project / ".saga")
     monkeypatch.setattr(setup, "_uv", lambda *arguments: told.extend(arguments))
     monkeypatch.setattr(setup, "_write_launcher", lambda _: None)
     monkeypatch.setattr(localstack, "index_services", lambda: None)
@@ -349,6 +350,13 @@ def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folde
     monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
     with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
         check_for("dev")
+
+
+def test_without_room_for_all_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=600 * 10**6))
+    with pytest.raises(SagaError, match="No space left on device"):
+        check_for("stack")
+    check_for("stack", is_installed=True)
 
 
 def test_a_folder_from_which_nothing_may_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
