@@ -5,8 +5,6 @@ import re
 import shutil
 from collections.abc import Iterable
 
-from sagactl.paths import PROJECT
-
 _FULL_BYTES = 10**6  # with less, a disk is full
 
 
@@ -48,7 +46,7 @@ def check_room(printed: str) -> None:
 
 def check_free(needed_bytes: int) -> None:
     """Raises SagaError if the disk has less room: what is cut off in the middle may stay there as if it were whole."""
-    if shutil.disk_usage(PROJECT).free < needed_bytes:
+    if shutil.disk_usage(__file__).free < needed_bytes:
         raise _no_room()
 
 
