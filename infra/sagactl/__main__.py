@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
+from sagactl import room
 from sagactl.errors import refusal
 from sagactl.signals import leave_blocks_first
 
@@ -39,6 +40,7 @@ def main() -> None:
         refused = refusal(error)
         if refused is None:
             raise
+        room.remove_what_may_be_cut_off()
         sys.exit(f"error: {refused}")
 
 

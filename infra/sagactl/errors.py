@@ -1,11 +1,7 @@
 """The one kind of failure that the `saga` command reports in a line, without a traceback."""
 
 import errno
-import re
-import shutil
 from collections.abc import Iterable
-
-_FULL_BYTES = 10**6  # with less, a disk is full
 
 
 class SagaError(Exception):
@@ -35,23 +31,6 @@ _REMEDIES = {
     errno.EPERM: "Change its owner or its mode, and try again",
     errno.EROFS: "Clone to a folder that can be written to",
 }
-
-
-def check_room(printed: str) -> None:
-    """Raises SagaError if a tool failed for want of room: what it printed says so, or the disk is full."""
-    check_free(_FULL_BYTES)
-    if re.search(r"No space left|os error 28|ENOSPC", printed):
-        raise _no_room()
-
-
-def check_free(needed_bytes: int) -> None:
-    """Raises SagaError if the disk has less room: what is cut off in the middle may stay there as if it were whole."""
-    if shutil.disk_usage(__file__).free < needed_bytes:
-        raise _no_room()
-
-
-def _no_room() -> SagaError:
-    return SagaError("No space left on device", "Make room, about 1 GB, and try again")
 
 
 def refusal(error: OSError) -> SagaError | None:

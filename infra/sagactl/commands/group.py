@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
+from sagactl import room
 from sagactl.errors import SagaError
 from sagactl.stack.refusals import aws_refusal, sdk_errors
 from sagactl.terminal import err, plain
@@ -54,6 +55,7 @@ class LazyGroup(TyperGroup):
 
 
 def _fail(message: str) -> NoReturn:
+    room.remove_what_may_be_cut_off()
     lines = map(plain, message.split("\n"))  # what a tool has said may be several
     err.print("[red]error:[/]", escape("\n".join(lines)))
     raise typer.Exit(1) from None

@@ -23,8 +23,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from sagactl import environment
-from sagactl.errors import SagaError, check_free, check_room
+from sagactl import environment, room
+from sagactl.errors import SagaError
 from sagactl.local import child, dynamodb, locks, programs
 from sagactl.paths import LAMBDA_VENV, LOCALSTACK
 from sagactl.signals import uninterrupted
@@ -34,7 +34,6 @@ DEFAULT_PORT = 4566
 _START_TIMEOUT_SECONDS = 90
 _STOP_TIMEOUT_SECONDS = 10
 _STATIC = "usr/lib/localstack"  # below FILESYSTEM_ROOT: what LocalStack's image has ready
-_CACHE = LOCALSTACK / "cache"
 _INDEXED = LOCALSTACK / "indexed"
 _INDEXING = """
 import gc, pickle
@@ -44,7 +43,8 @@ gc.disable()  # nothing of it is garbage before the end
 dill.dump = pickle.dump  # the same for what is in there, but not written in Python
 spec.main()
 """
-_NEEDED_BYTES = 100 * 10**6  # for what it and Python keep of their first start
+NEEDED_BYTES = 100 * 10**6
+"""What it and Python write when it is first started."""
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process, by port: their exit status must be read
@@ -103,7 +103,7 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
                 _keep(port)
             return running
         _check(hosts, port)
-        check_free(_NEEDED_BYTES)
+        room.check_free(NEEDED_BYTES)
         java = programs.java()
         library = dynamodb.install()
         stop(port)  # kills what an earlier crash may have left
@@ -119,19 +119,14 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
 def index_services() -> None:
     """Writes the index of all AWS services that LocalStack would make at each start, which takes seconds."""
     folder = _INDEXED / _STATIC
-    for old in (_INDEXED, _CACHE):
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(_INDEXED, ignore_errors=True)
     folder.mkdir(parents=True)
     command: list[str | Path] = [LOCALSTACK / "venv/bin/python", "-c", _INDEXING]
-    own = environment.machine() | {
-        "FILESYSTEM_ROOT": str(_INDEXED),
-        "HOME": str(_INDEXED),
-        "OVERRIDE_IN_DOCKER": "0",
-        "XDG_CACHE_HOME": str(_CACHE),
-    }
+    folders = {"FILESYSTEM_ROOT": str(_INDEXED), "HOME": str(_INDEXED)}
+    own = environment.machine() | folders | {"OVERRIDE_IN_DOCKER": "0"}
     ran = child.run(command, own, folder)
     if ran.returncode:
-        check_room(ran.stdout)
+        room.check_failure(ran.stdout)
         last_line = (ran.stdout.strip().splitlines() or ["nothing"])[-1]
         raise SagaError(
             f"LocalStack could not index the services of AWS. It last printed: {last_line}", "Run: make setup"
@@ -317,7 +312,9 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
         "DNS_ADDRESS": "0",
         "DYNAMODB_IN_MEMORY": "1",
         "FILESYSTEM_ROOT": str(folder / "root"),
-        "HOME": str(folder / "tmp"),  # so that the caller's settings for AWS are not found
+        # So that the caller's settings for AWS are not found, and no start finds what another has kept, which may be
+        # cut off: its list of entry points is then empty for good.
+        "HOME": str(folder / "tmp"),
         "IN_MEMORY_CLIENT": "1",  # its services call each other without HTTP: two thirds of all calls are theirs
         # Seconds that it rests after each look into a queue, and the most if that was empty: by default 1 and 10, so
         # that an event was in the journal seconds late. AWS does not rest.
@@ -335,7 +332,6 @@ def _environment(hosts: list[str], port: int, java: str) -> dict[str, str]:
         "PROVIDER_OVERRIDE_S3": "own_folder",  # of infra/localstack
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
-        "XDG_CACHE_HOME": str(_CACHE),
     }
     given = {name: value for name, value in os.environ.items() if name.startswith(_SETTING)}
     return own | {name.removeprefix(_SETTING): value for name, value in given.items()}
@@ -367,7 +363,7 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> Instance:
             if process.returncode == -signal.SIGKILL:
                 raise SagaError("LocalStack was killed while it started", "Start it again: saga up")
             printed = log.read_text(errors="replace")
-            check_room(printed)
+            room.check_failure(printed)
             lines = printed.strip().splitlines()
             last_line = lines[-1] if lines else "nothing"
             raise SagaError(f"LocalStack ended while it started. It last printed: {last_line}", f"Read its log: {log}")

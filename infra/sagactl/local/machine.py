@@ -10,7 +10,6 @@ from sagactl.errors import SagaError
 from sagactl.local import localstack, programs, setup
 from sagactl.paths import PROJECT
 
-_NEEDED_BYTES = 10**9
 _PYTHON = (3, 13)
 
 
@@ -83,7 +82,9 @@ def _folder() -> Finding:
 def _room() -> Finding:
     free_bytes = shutil.disk_usage(PROJECT).free
     found = f"{free_bytes / 10**9:,.1f} GB free"
-    if free_bytes >= _NEEDED_BYTES:
+    is_installed = all(part.is_complete for part in setup.parts(["stack"]))
+    needed_bytes = localstack.NEEDED_BYTES if is_installed else setup.NEEDED_BYTES
+    if free_bytes >= needed_bytes:
         return Finding("disk", found)
     return Finding("disk", found, "Make room, about 1 GB")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sagactl.errors import SagaError, check_room
+from sagactl import room
+from sagactl.errors import SagaError
 from sagactl.local import child
 from sagactl.local.package_settings import for_npm
 
@@ -46,7 +47,7 @@ def reason(printed: str) -> str | None:
 
 
 def _failure(package: str, printed: str) -> SagaError:
-    check_room(printed)
+    room.check_failure(printed)
     message = f"npm could not fetch {package}"
     code = re.search(r"(?m)^npm error code (E\w+)$", printed)
     if code is None:

@@ -18,16 +18,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sagactl import environment
-from sagactl.errors import SagaError, check_free, check_room, refusal, together
+from sagactl import environment, room
+from sagactl.errors import SagaError, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
 from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
+NEEDED_BYTES = 700 * 10**6
+"""What all that runs the stack takes."""
 _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it is among the first
-_NEEDED_BYTES = 700 * 10**6  # for all that runs the stack
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
 _REQUIREMENTS = PROJECT / "requirements"
@@ -158,7 +159,7 @@ def check_machine(wanted: Sequence[Part], missing: Sequence[Part]) -> None:
     names = {part.name for part in wanted}
     checks: list[Callable[[], object]] = [_own_pip, check_folder] if missing else []
     if "localstack" in {part.name for part in missing}:
-        checks.append(partial(check_free, _NEEDED_BYTES))
+        checks.append(partial(room.check_free, NEEDED_BYTES))
     if "dynamodb" in names:
         checks.append(programs.java)
     if "npm" in names or any(part.is_movable for part in missing):
@@ -313,7 +314,7 @@ def _run(title: str, command: Sequence[str | Path], env: dict[str, str], cwd: Pa
     ran = child.run(command, env, cwd)
     if ran.returncode == 0:
         return
-    check_room(ran.stdout)
+    room.check_failure(ran.stdout)
     lines = [line.strip() for line in ran.stdout.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(error|ERROR|Caused by|cause)\b", line)]
     why = npm.reason(ran.stdout) or (telling or lines or ["it printed nothing"])[-1]
@@ -325,6 +326,7 @@ def _main() -> None:
     try:
         install(sys.argv[1:])
     except SagaError as error:
+        room.remove_what_may_be_cut_off()
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
@@ -332,6 +334,7 @@ def _main() -> None:
         refused = refusal(error)
         if refused is None:
             raise
+        room.remove_what_may_be_cut_off()
         sys.exit(f"error: {refused}")
 
 

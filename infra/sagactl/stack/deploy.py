@@ -19,9 +19,9 @@ from threading import Thread
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from sagactl import environment
+from sagactl import environment, room
 from sagactl.design.template import TEMPLATE, parsed
-from sagactl.errors import SagaError, check_room
+from sagactl.errors import SagaError
 from sagactl.local import child, locks
 from sagactl.local.package_settings import for_pip_and_uv
 from sagactl.paths import PROJECT, SAM_VENV, STATE, VENV
@@ -31,6 +31,7 @@ from sagactl.stack.parameters import check_parameters
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
 _PACKED = "packed.json"
+_COMPLETE = ".complete"  # in BUILD, which sam build empties before anything else
 # The SAM CLI, which loads a command, and goes on when it has read that command's options. It ends before garbage
 # matters; Python would search all that it loaded once more at its end, for a third of a second.
 _LOADED_SAM = """
@@ -140,9 +141,14 @@ def _told_later() -> Iterator[tuple[int, Callable[[Sequence[str]], None]]]:
 def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: bool = False) -> None:
     """Builds every function into a folder below BUILD; those with the same code have one.
 
-    sam build makes copies of it, which would be compiled and packed one by one.
+    sam build makes copies of it, which would be compiled and packed one by one. It keeps the dependencies for the next
+    build, and takes them for whole even if it was killed, or the disk was full, while it wrote them.
     """
+    complete = BUILD / _COMPLETE
+    if not complete.exists():
+        BUILD.with_name("build.toml").unlink(missing_ok=True)  # where sam looks up what it has kept
     sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
+    complete.touch()
     template = BUILD / "template.yaml"
     text = template.read_text()
     first: dict[frozenset[tuple[Path, bytes]], str] = {}
@@ -161,6 +167,7 @@ def compile_bytecode() -> None:
     # Among the children, because an interrupt from the terminal would reach its workers, which then wait for ever.
     compiled = child.run([*command, *filter(Path.is_dir, BUILD.iterdir())], environment.machine(), PROJECT)
     if compiled.returncode:
+        room.check_failure(compiled.stdout)
         raise SagaError(f"The functions can't be compiled: {compiled.stdout.strip()}", "Mend it, then: saga deploy")
 
 
@@ -319,7 +326,7 @@ def sam(
     if result.returncode == -signal.SIGKILL:  # when this program is interrupted, for one: its output is of no interest
         raise SagaError(f"sam {arguments[0]} was killed", "Try again")
     if result.returncode:
-        check_room(result.stdout)
+        room.check_failure(result.stdout)
         sys.stderr.write(result.stdout)
         message = f"sam {arguments[0]} failed with exit code {result.returncode}"
         raise SagaError(message, "Its output is above")

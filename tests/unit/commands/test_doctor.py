@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from sagactl.cli import app
 from sagactl.errors import SagaError
-from sagactl.local import localstack, machine, programs, setup
+from sagactl.local import localstack, programs, setup
 
 
 def run(*arguments: str) -> Result:
@@ -33,7 +34,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "java", lambda: "/usr/bin/java")
     monkeypatch.setattr(programs, "npm", lambda: "/usr/bin/npm")
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(machine, "_NEEDED_BYTES", 1)
+    monkeypatch.setattr(localstack, "NEEDED_BYTES", 1)
 
 
 def test_a_machine_that_has_everything_is_told_so() -> None:
@@ -48,7 +49,7 @@ MISSING: dict[str, tuple[Any, str, Any, str]] = {
     # what: the attribute that says so, and the remedy
     "Java": (programs, "java", no_java, "Install Java"),
     "git": (shutil, "which", lambda _: None, "Install git"),
-    "disk": (machine, "_NEEDED_BYTES", 10**18, "Make room, about 1 GB"),
+    "disk": (localstack, "NEEDED_BYTES", 10**18, "Make room, about 1 GB"),
     "folder": (os, "access", lambda *_: False, "Clone to a folder of your own"),
     "system": (platform, "system", lambda: "Darwin", "Use Docker Compose in place of saga up: see docs/tools.md"),
     "installed: saga": (
@@ -67,3 +68,13 @@ def test_what_is_missing_has_a_remedy(monkeypatch: pytest.MonkeyPatch, what: str
     told = run("--json")
     assert told.exit_code == 1
     assert {finding["name"]: finding["remedy"] for finding in json.loads(told.stdout)}[what] == remedy
+
+
+@pytest.mark.parametrize(("parts", "is_missing"), [([], False), ([UNFINISHED], True)])
+def test_more_room_is_needed_where_the_stack_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, parts: list[setup.Part], is_missing: bool
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=300 * 10**6))
+    monkeypatch.setattr(setup, "parts", lambda _: parts)
+    findings = {finding["name"]: finding for finding in json.loads(run("--json").stdout)}
+    assert bool(findings["disk"]["remedy"]) == is_missing

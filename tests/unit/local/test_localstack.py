@@ -30,6 +30,7 @@ FOREIGN = (
     "PERSISTENCE",
     "PYTHONPATH",
     "SERVICES",
+    "XDG_CACHE_HOME",
 )
 
 
@@ -52,6 +53,12 @@ def test_a_setting_of_another_localstack_is_none_of_this_one(monkeypatch: pytest
     before = environment()
     monkeypatch.setenv(name, "of another")
     assert environment() == before
+
+
+def test_no_start_finds_what_another_has_kept(folder: Path) -> None:
+    """LocalStack keeps its list of entry points in a cache. If that is cut off, no later start works."""
+    assert environment()["HOME"] == str(folder / str(PORT) / "tmp")
+    assert "XDG_CACHE_HOME" not in environment()
 
 
 def test_a_setting_that_is_meant_for_this_one_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 from support.driver import eventually
 
 from sagactl.errors import SagaError
+from sagactl.local import child
 from sagactl.paths import PROJECT
 from sagactl.stack import deploy
 from sagactl.stack.aws import Target
@@ -87,6 +88,15 @@ def test_a_function_that_is_no_python_is_named(monkeypatch: pytest.MonkeyPatch, 
         deploy.compile_bytecode()
 
 
+def test_code_for_whose_bytecode_is_no_room_is_not_blamed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    printed = "*** Error compiling 'app.py'...\nOSError: [Errno 28] No space left on device\n"
+    failed = subprocess.CompletedProcess([], 1, printed)
+    monkeypatch.setattr(child, "run", lambda *_: failed)
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    with pytest.raises(SagaError, match=r"^No space left on device\. Make room, about 1 GB, and try again\.$"):
+        deploy.compile_bytecode()
+
+
 def test_what_compiles_is_ended_by_an_interrupt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As sam is: in the terminal's process group, its workers are interrupted, and it waits for them for ever."""
     groups: list[int] = []
@@ -134,6 +144,32 @@ def test_what_is_built_is_not_built_again(where: Target, ran: list[str]) -> None
     deploy.deploy(where, {})
     deploy.deploy(where, {})
     assert ran == ["build", "deploy", "deploy"]
+
+
+def test_dependencies_of_a_build_that_was_cut_off_are_fetched_again(
+    where: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """sam takes them for whole, and every function would fail to import what is missing."""
+    kept_by_sam = tmp_path / "build.toml"
+    found: list[bool] = []
+
+    def sam(_where: Target, arguments: list[str], **_: Any) -> None:
+        if arguments[0] != "build":
+            return
+        found.append(kept_by_sam.exists())
+        build(tmp_path / "build")
+        kept_by_sam.touch()
+        if len(found) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploy, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(deploy, "sam", sam)
+    (tmp_path / "build").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        deploy.build(where)
+    deploy.build(where)
+    deploy.build(where)
+    assert found == [False, False, True]
 
 
 @pytest.mark.usefixtures("ran", "uncompiled")
