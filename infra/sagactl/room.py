@@ -2,13 +2,22 @@
 
 import re
 import shutil
+from pathlib import Path
 
 from sagactl.errors import SagaError
 from sagactl.paths import LOCALSTACK, PROJECT, SAM_VENV, VENV
 
+SETUP_BYTES = 700 * 10**6
+"""What all that runs the stack takes."""
+START_BYTES = 100 * 10**6
+"""What LocalStack and Python write when it is first started."""
 _FULL_BYTES = 10**6  # with less, a disk is full
 _NEARLY_FULL_BYTES = 100 * 10**6  # with less, it may have been full until what had failed was removed
 _COMPILED_LATE = (VENV, SAM_VENV, LOCALSTACK, PROJECT / "functions", PROJECT / "infra")  # when it is first imported
+
+
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 def check_failure(printed: str) -> None:
@@ -20,7 +29,7 @@ def check_failure(printed: str) -> None:
 
 def check_free(needed_bytes: int) -> None:
     """Raises SagaError if the disk has less room."""
-    if _free_bytes() < needed_bytes:
+    if free_bytes(PROJECT) < needed_bytes:
         raise _no_room()
 
 
@@ -29,15 +38,11 @@ def remove_what_may_be_cut_off() -> None:
 
     Python 3.13.0 does not notice that it could not write all of it, and every later import fails.
     """
-    if _free_bytes() >= _NEARLY_FULL_BYTES:
+    if free_bytes(PROJECT) >= _NEARLY_FULL_BYTES:
         return
     for folder in _COMPILED_LATE:
         for compiled in folder.rglob("__pycache__"):
             shutil.rmtree(compiled, ignore_errors=True)
-
-
-def _free_bytes() -> int:
-    return shutil.disk_usage(PROJECT).free
 
 
 def _no_room() -> SagaError:

@@ -60,7 +60,7 @@ def test_a_command_that_can_not_write(compiled: Path, tmp_path: Path) -> None:
         "from sagactl import __main__ as program, cli, room\n"
         "from pathlib import Path\n"
         f"room._COMPILED_LATE = (Path({str(tmp_path)!r}),)\n"
-        "room._free_bytes = lambda: 0\n"
+        "room.free_bytes = lambda _: 0\n"
         "def app(**_):\n"
         f"    raise OSError({errno.ENOSPC}, 'No space left on device')\n"
         "cli.app = app\n"

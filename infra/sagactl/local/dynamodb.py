@@ -29,12 +29,14 @@ _PACKAGE_SHA512 = (
     "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c52804398"
     "36665e89aa515dbad6908422c7cf1129e91cb5a3b4c1ea7888a17b9002749ec1"
 )
-_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # for Java: it starts sooner, and compiles and collects less
+# For Java: it starts sooner, compiles and collects less, and has no file of figures in /tmp, which may be full.
+_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 # LocalStack puts this script's folder first on the PATH; the script calls the next java there. It leaves out the Java
-# agent, which would have to be downloaded and only lifts the limit of 20 indexes for a table.
+# agent, which would have to be downloaded and only lifts the limit of 20 indexes for a table. The emulator runs native
+# code out of Java's temporary folder, which by default is /tmp, where nothing may run on some machines.
 _JAVA_WRAPPER = f"""#!/bin/sh
 for arg do shift; case "$arg" in -javaagent:*) ;; *) set -- "$@" "$arg";; esac; done
-PATH=${{PATH#*:}} exec java {" ".join(_QUICK)} "$@"
+PATH=${{PATH#*:}} exec java {" ".join(_QUICK)} -Djava.io.tmpdir="$TMPDIR" "$@"
 """
 
 
@@ -66,17 +68,18 @@ def running() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        programs.java(),
-        *_QUICK,
-        f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib",
-        "-jar",
-        str(_EMULATOR / "DynamoDBLocal.jar"),
-        "-inMemory",
-        "-port",
-        str(port),
-    ]
-    with tempfile.TemporaryDirectory() as scratch:  # because it writes a file into its working directory
+    with tempfile.TemporaryDirectory(dir=DYNAMODB) as scratch:  # because it writes a file into its working directory
+        command = [
+            programs.java(),
+            *_QUICK,
+            f"-Djava.io.tmpdir={scratch}",
+            f"-Djava.library.path={_EMULATOR}/DynamoDBLocal_lib",
+            "-jar",
+            str(_EMULATOR / "DynamoDBLocal.jar"),
+            "-inMemory",
+            "-port",
+            str(port),
+        ]
         process = subprocess.Popen(
             command, cwd=scratch, env=environment.machine(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

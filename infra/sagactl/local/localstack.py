@@ -43,8 +43,6 @@ gc.disable()  # nothing of it is garbage before the end
 dill.dump = pickle.dump  # the same for what is in there, but not written in Python
 spec.main()
 """
-NEEDED_BYTES = 100 * 10**6
-"""What it and Python write when it is first started."""
 _MARK = "LAMBDA_PROCESS_MARK"
 _SETTING = "SAGA_LOCALSTACK_"  # and the name of one of LocalStack's settings, which the caller means for this one
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process, by port: their exit status must be read
@@ -103,7 +101,7 @@ def start(port: int = DEFAULT_PORT, also_at: str | None = None, *, keep: bool = 
                 _keep(port)
             return running
         _check(hosts, port)
-        room.check_free(NEEDED_BYTES)
+        room.check_free(room.START_BYTES)
         java = programs.java()
         library = dynamodb.install()
         stop(port)  # kills what an earlier crash may have left

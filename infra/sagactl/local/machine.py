@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sagactl import room
 from sagactl.errors import SagaError
 from sagactl.local import localstack, programs, setup
 from sagactl.paths import PROJECT
@@ -80,10 +81,10 @@ def _folder() -> Finding:
 
 
 def _room() -> Finding:
-    free_bytes = shutil.disk_usage(PROJECT).free
+    free_bytes = room.free_bytes(PROJECT)
     found = f"{free_bytes / 10**9:,.1f} GB free"
     is_installed = all(part.is_complete for part in setup.parts(["stack"]))
-    needed_bytes = localstack.NEEDED_BYTES if is_installed else setup.NEEDED_BYTES
+    needed_bytes = room.START_BYTES if is_installed else room.SETUP_BYTES
     if free_bytes >= needed_bytes:
         return Finding("disk", found)
     return Finding("disk", found, "Make room, about 1 GB")

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sagactl import environment
+from sagactl import environment, room
 from sagactl.errors import SagaError
 from sagactl.paths import STATE
 
 MACHINE = Path("/etc")
 """Where the settings of the machine are."""
+TEMPORARY = STATE / "tmp"
+"""Where packages are unpacked: the machine's own folder may be small, full, or mounted with noexec."""
 _PIP = ("cert", "client-cert", "extra-index-url", "find-links", "index-url", "proxy", "trusted-host")
 _UV = (
     "UV_DEFAULT_INDEX",
@@ -40,7 +42,9 @@ def for_pip_and_uv() -> dict[str, str]:
     Raises SagaError if a file of their settings is not valid.
     """
     pip = _pip()
-    return environment.internet() | pip | _uv(pip) | _cache("UV_CACHE_DIR", ".cache/uv", levels=1)
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
+    places = _cache("UV_CACHE_DIR", ".cache/uv", levels=1) | {"TMPDIR": str(TEMPORARY)}
+    return environment.internet() | pip | _uv(pip) | places
 
 
 def for_uv() -> dict[str, str]:
@@ -66,8 +70,12 @@ def for_npm() -> dict[str, str]:
 
 
 def _cache(variable: str, usual: str, levels: int) -> dict[str, str]:
-    """Names a cache below STATE if the usual one can't be written to, as sudo leaves it. (pip does without one.)"""
-    if _is_writable(Path(environment.machine()["HOME"], usual), levels):
+    """Names a cache below STATE if the usual one can't be written to, as sudo leaves it, or has no room for it all.
+
+    (pip does without one.)
+    """
+    home = Path(environment.machine()["HOME"])
+    if _is_writable(home / usual, levels) and room.free_bytes(home) >= room.SETUP_BYTES:
         return {}
     return {variable: str(STATE / "cache" / Path(usual).name.removeprefix("."))}
 

@@ -21,12 +21,10 @@ from pathlib import Path
 from sagactl import environment, room
 from sagactl.errors import SagaError, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
-from sagactl.local.package_settings import for_npm, for_pip_and_uv, for_uv
+from sagactl.local.package_settings import TEMPORARY, for_npm, for_pip_and_uv, for_uv
 from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
-NEEDED_BYTES = 700 * 10**6
-"""What all that runs the stack takes."""
 _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it is among the first
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
@@ -134,6 +132,7 @@ def _install_all(names: Sequence[str]) -> None:
     wanted = parts(names)
     saga = next(part for part in wanted if part.name == "saga")
     missing = [part for part in wanted if part is saga or not part.is_complete]
+    shutil.rmtree(TEMPORARY, ignore_errors=True)  # what a tool has left there that was killed
     of_npm = [part for part in missing if part.is_movable]  # they need nothing of Python's
     of_uv = [part for part in missing if not part.is_movable]
     with ThreadPoolExecutor() as by_npm, ThreadPoolExecutor(_AT_ONCE) as by_uv:
@@ -159,7 +158,7 @@ def check_machine(wanted: Sequence[Part], missing: Sequence[Part]) -> None:
     names = {part.name for part in wanted}
     checks: list[Callable[[], object]] = [_own_pip, check_folder] if missing else []
     if "localstack" in {part.name for part in missing}:
-        checks.append(partial(room.check_free, NEEDED_BYTES))
+        checks.append(partial(room.check_free, room.SETUP_BYTES))
     if "dynamodb" in names:
         checks.append(programs.java)
     if "npm" in names or any(part.is_movable for part in missing):

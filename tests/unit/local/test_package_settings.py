@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sagactl import environment
+from sagactl import environment, room
 from sagactl.errors import SagaError
 from sagactl.local import package_settings
 
@@ -24,6 +24,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path))
     monkeypatch.setattr(package_settings, "STATE", tmp_path / "state")
+    monkeypatch.setattr(package_settings, "TEMPORARY", tmp_path / "state/tmp")
     monkeypatch.setattr(package_settings, "MACHINE", tmp_path)
     return home
 
@@ -54,9 +55,29 @@ def test_a_cache_of_roots_is_replaced(
     monkeypatch.setattr(
         os, "access", lambda path, mode: path not in {home / theirs, str(home / theirs)} and access(path, mode)
     )
+    assert caches() == {name: str(tmp_path / value) for name, value in passed.items()}
+
+
+def caches() -> dict[str, str]:
     settings = package_settings.for_uv() | package_settings.for_npm()
-    caches = {name: settings[name] for name in ("UV_CACHE_DIR", "npm_config_cache") if name in settings}
-    assert caches == {name: str(tmp_path / value) for name, value in passed.items()}
+    return {name: settings[name] for name in ("UV_CACHE_DIR", "npm_config_cache") if name in settings}
+
+
+def test_a_home_without_room_for_caches_has_none(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> None:
+    free_bytes = {home: 699 * 10**6}
+    monkeypatch.setattr(room, "free_bytes", lambda folder: free_bytes[folder])
+    state = tmp_path / "state"
+    assert caches() == {"UV_CACHE_DIR": str(state / "cache/uv"), "npm_config_cache": str(state / "cache/npm")}
+    free_bytes[home] += 10**6
+    assert caches() == {}
+
+
+def test_packages_are_unpacked_in_this_folder(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> None:
+    """The machine has another place for temporary files, which may be small, or full."""
+    monkeypatch.setenv("TMPDIR", str(home))
+    for passed in (package_settings.for_pip_and_uv(), package_settings.for_uv()):
+        assert passed["TMPDIR"] == str(tmp_path / "state/tmp")
+        assert Path(passed["TMPDIR"]).is_dir()
 
 
 def settings_of(tool: str, passed: dict[str, str]) -> dict[str, str]:
