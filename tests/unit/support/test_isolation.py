@@ -2,12 +2,16 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from support import isolation
 from support.documents import shell_of_a_reader
 
 from sagactl.paths import PROJECT
@@ -65,3 +69,29 @@ def asking(path: Path) -> Iterator[tuple[str, set[str | None]]]:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="httpx"))):
                 place = f"{path.relative_to(PROJECT)}:{node.lineno}"
                 yield place, {keyword.arg for keyword in node.keywords}
+
+
+USUAL, OTHER, CACHE = "usual", "/var/tmp", ".cache"  # noqa: S108  # which may be as bad as /tmp
+
+
+@pytest.mark.parametrize(
+    ("noexec", "small", "taken"),
+    [([], [], USUAL), ([USUAL], [], OTHER), ([USUAL], [OTHER], CACHE), ([USUAL, OTHER, CACHE], [], USUAL)],
+)
+def test_tests_write_where_programs_may_run_and_room_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, noexec: list[str], small: list[str], taken: str
+) -> None:
+    for name in (USUAL, CACHE):
+        (tmp_path / name).mkdir()
+
+    def flags(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_flag=os.ST_NOEXEC if folder in [tmp_path / name for name in noexec] else 0)
+
+    def usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=10**8 if folder in [tmp_path / name for name in small] else 10**9)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / USUAL))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(os, "statvfs", flags)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    assert isolation._temporary() == str(tmp_path / taken)
