@@ -11,7 +11,7 @@ from support.driver import WAYS, Saga, eventually, order_created
 from contracts.values import CANCELLED
 from order.triggers import cancel
 from saga.event import Timestamp
-from sagactl.design.ways import PRODUCT, UNITS
+from sagactl.design.ways import PRODUCT
 from sagactl.stack import audit, demo_orders, entries, shop
 from sagactl.stack.demo_orders import Trial
 from sagactl.stack.deployed_stack import Stack
@@ -38,6 +38,12 @@ TOLD: dict[str, tuple[set[str], set[str]]] = {
 }
 LAST = {"COMPLETED": "ShipmentOK", "FAILED": "OrderFailed"}
 CASES = [(name, door) for name, door in product(WAYS, DOORS) if door == "bus" or not WAYS[name].is_cancelled]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def units(stack: Stack) -> int:
+    """Of the product that is ordered, available or held before: other tests restock it."""
+    return audit.stock(stack)[PRODUCT]
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +75,10 @@ def test_every_way_closes_and_is_told(saga: Saga, placed: dict[Any, str], way: s
     assert always - {"PaymentCancel", "StockRelease"} <= names <= always | sometimes
 
 
-def test_money_and_stock_balance(saga: Saga, stack: Stack, placed: dict[Any, str]) -> None:
+def test_money_and_stock_balance(saga: Saga, stack: Stack, placed: dict[Any, str], units: int) -> None:
     for order_id in placed.values():
         saga.close(order_id)
-    stocked = audit.stock(stack) | {PRODUCT: UNITS}  # other tests stock products of their own
+    stocked = audit.stock(stack) | {PRODUCT: units}  # other tests stock products of their own
     assert audit.audit(stack, placed.values(), stocked) == []
 
 
