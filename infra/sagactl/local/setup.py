@@ -29,6 +29,7 @@ _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs th
 _AT_ONCE = 2  # environments, in this order: LocalStack's takes longest, so it is among the first
 _COMPILED = ("lambda",)  # the functions' processes import it, several at once: none of them should have to compile it
 _FIRST_IMPORTS = "import boto3, sagactl.commands.demo"  # to have them compiled while other things are installed
+_LONGEST_PATH = 200  # bytes: SQLite takes 512, and the path of LocalStack's temporary folder has this one twice
 _REQUIREMENTS = PROJECT / "requirements"
 _PYTHON = VENV / "bin/python"
 _LOG = STATE / "setup.log"
@@ -179,6 +180,9 @@ def check_folder() -> None:
         raise SagaError(f"{PROJECT} can't be written to", "Clone to a folder of your own")
     if os.pathsep in str(PROJECT):
         raise SagaError(f"{PROJECT} has a colon in its name", "Rename it, or clone to a folder without one")
+    if len(os.fsencode(PROJECT)) > _LONGEST_PATH:
+        message = f"{PROJECT} is longer than {_LONGEST_PATH} bytes, too long for a database of LocalStack's"
+        raise SagaError(message, "Clone to a folder with a shorter path")
     if os.statvfs(PROJECT).f_flag & getattr(os, "ST_NOEXEC", 0):
         raise SagaError(f"No program in {PROJECT} may run: it is mounted with noexec", "Clone to another file system")
 

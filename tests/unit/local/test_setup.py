@@ -8,6 +8,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -350,6 +351,18 @@ def test_a_folder_with_a_colon_is_refused(monkeypatch: pytest.MonkeyPatch, folde
     monkeypatch.setattr(setup, "PROJECT", folder / "a:b")
     with pytest.raises(SagaError, match=r"a:b has a colon in its name.* Rename it, or clone to a folder without one"):
         check_for("dev")
+
+
+@pytest.mark.parametrize(("path", "is_refused"), [(f"/{'a' * 199}", False), (f"/{'é' * 100}", True)])
+def test_a_folder_whose_path_is_too_long_is_refused(
+    monkeypatch: pytest.MonkeyPatch, path: str, is_refused: bool
+) -> None:
+    monkeypatch.setattr(setup, "PROJECT", Path(path))
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=0))
+    refused = pytest.raises(SagaError, match=r"is longer than 200 bytes.* Clone to a folder with a shorter path")
+    with refused if is_refused else nullcontext():
+        setup.check_folder()
 
 
 def test_without_room_for_all_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
