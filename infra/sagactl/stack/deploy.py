@@ -31,7 +31,7 @@ from sagactl.stack.parameters import check_parameters
 BUILD = PROJECT / ".aws-sam/build"
 _NOWHERE = Target("http://127.0.0.1")  # building calls no AWS
 _PACKED = "packed.json"
-_COMPLETE = ".complete"  # in BUILD, which sam build empties before anything else
+_UNDER_WAY = ".under-way"  # beside BUILD, which sam build empties before anything else
 # The SAM CLI, which loads a command, and goes on when it has read that command's options. It ends before garbage
 # matters; Python would search all that it loaded once more at its end, for a third of a second.
 _LOADED_SAM = """
@@ -144,11 +144,13 @@ def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: boo
     sam build makes copies of it, which would be compiled and packed one by one. It keeps the dependencies for the next
     build, and takes them for whole even if it was killed, or the disk was full, while it wrote them.
     """
-    complete = BUILD / _COMPLETE
-    if not complete.exists():
+    under_way = BUILD.with_name(_UNDER_WAY)
+    if under_way.exists():
         BUILD.with_name("build.toml").unlink(missing_ok=True)  # where sam looks up what it has kept
+    under_way.parent.mkdir(parents=True, exist_ok=True)
+    under_way.touch()
     sam(where, ["build", "--cached", "--parallel", *options], verbose=verbose)
-    complete.touch()
+    under_way.unlink()
     template = BUILD / "template.yaml"
     text = template.read_text()
     first: dict[frozenset[tuple[Path, bytes]], str] = {}
