@@ -142,7 +142,7 @@ def build(where: Target = _NOWHERE, options: Sequence[str] = (), *, verbose: boo
     """Builds every function into a folder below BUILD; those with the same code have one.
 
     sam build makes copies of it, which would be compiled and packed one by one. It keeps the dependencies for the next
-    build, and takes them for whole even if it was killed, or the disk was full, while it wrote them.
+    build, and takes them for whole even if it failed while it wrote them, for want of room.
     """
     under_way = BUILD.with_name(_UNDER_WAY)
     if under_way.exists():

@@ -146,7 +146,7 @@ def test_what_is_built_is_not_built_again(where: Target, ran: list[str]) -> None
     assert ran == ["build", "deploy", "deploy"]
 
 
-def test_dependencies_of_a_build_that_was_cut_off_are_fetched_again(
+def test_dependencies_of_a_build_that_failed_are_fetched_again(
     where: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """sam takes them for whole, and every function would fail to import what is missing."""
@@ -160,12 +160,12 @@ def test_dependencies_of_a_build_that_was_cut_off_are_fetched_again(
         build(tmp_path / "build")
         kept_by_sam.touch()
         if len(found) == 1:
-            raise KeyboardInterrupt
+            raise SagaError("sam build failed", "Try again")
 
     monkeypatch.setattr(deploy, "BUILD", tmp_path / "build")
     monkeypatch.setattr(deploy, "sam", sam)
     (tmp_path / "build").mkdir()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SagaError, match="sam build failed"):
         deploy.build(where)
     deploy.build(where)
     deploy.build(where)
