@@ -12,7 +12,6 @@ SETUP_BYTES = 700 * 10**6
 START_BYTES = 100 * 10**6
 """What LocalStack and Python write when it is first started."""
 _FULL_BYTES = 10**6  # with less, a disk is full
-_NEARLY_FULL_BYTES = 100 * 10**6  # with less, it may have been full until what had failed was removed
 _COMPILED_LATE = (VENV, SAM_VENV, LOCALSTACK, PROJECT / "functions", PROJECT / "infra")  # when it is first imported
 
 
@@ -34,11 +33,11 @@ def check_free(needed_bytes: int) -> None:
 
 
 def remove_what_may_be_cut_off() -> None:
-    """Removes Python's bytecode, after a failure, if the disk was full.
+    """Removes Python's bytecode, after a failure, if the disk has so little room that it may have been full.
 
     Python 3.13.0 does not notice that it could not write all of it, and every later import fails.
     """
-    if free_bytes(PROJECT) >= _NEARLY_FULL_BYTES:
+    if free_bytes(PROJECT) >= START_BYTES:
         return
     for folder in _COMPILED_LATE:
         for compiled in folder.rglob("__pycache__"):
