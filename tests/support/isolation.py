@@ -1,11 +1,9 @@
 """Whoever tests a function reaches no AWS account with it, and nothing that their shell is set up for."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
-
-from sagactl.paths import may_run_in
-from sagactl.room import free_bytes
 
 _FOREIGN = ("AWS_", "POWERTOOLS_", "SAGA_LOCALSTACK_", "TZ")
 _HERE = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
@@ -36,6 +34,10 @@ def _temporary() -> str:
     """Returns the first folder with room for what tests write, some of it programs, which must be allowed to run."""
     usual = tempfile.gettempdir()
     for folder in (Path(usual), Path(os.environ.get("HOME", usual), ".cache")):
-        if os.access(folder, os.W_OK) and may_run_in(folder) and free_bytes(folder) >= _NEEDED_BYTES:
+        if os.access(folder, os.W_OK) and _may_run_in(folder) and shutil.disk_usage(folder).free >= _NEEDED_BYTES:
             return str(folder)
     return usual
+
+
+def _may_run_in(folder: Path) -> bool:
+    return not os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)

@@ -22,7 +22,7 @@ from sagactl import environment, room
 from sagactl.errors import SagaError, refusal, together
 from sagactl.local import asyncapi_schema, child, dynamodb, localstack, locks, marks, npm, programs
 from sagactl.local.package_settings import TEMPORARY, for_npm, for_pip_and_uv, for_uv
-from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV, may_run_in
+from sagactl.paths import LOCALSTACK, PROJECT, STATE, VENV
 from sagactl.signals import leave_blocks_first
 
 _STACK = ("localstack", "sam", "lambda", "dynamodb", "asyncapi")  # what runs the stack on this machine
@@ -183,7 +183,7 @@ def check_folder() -> None:
     if len(os.fsencode(PROJECT)) > _LONGEST_PATH:
         message = f"{PROJECT} is longer than {_LONGEST_PATH} bytes, too long for a database of LocalStack's"
         raise SagaError(message, "Clone to a folder with a shorter path")
-    if not may_run_in(PROJECT):
+    if os.statvfs(PROJECT).f_flag & getattr(os, "ST_NOEXEC", 0):
         raise SagaError(f"No program in {PROJECT} may run: it is mounted with noexec", "Clone to another file system")
 
 
